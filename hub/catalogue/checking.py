@@ -1,0 +1,93 @@
+"""Hold a configuration against the plugins that are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hub.catalogue.found import is_secret
+from hub.configuration import TRIAL_PREFIX, ConfigurationProblems, Connection, HubConfig, Problem, did_you_mean
+
+if TYPE_CHECKING:
+    from hub.catalogue.catalogue import Catalogue
+
+
+def check(catalogue: Catalogue, config: HubConfig) -> list[Problem]:
+    """All problems and warnings, those of load time first."""
+    problems = list(config.warnings)
+    for connection in config.connections.values():
+        if connection.enabled:
+            problems += _connection(catalogue, connection)
+    for block in config.routers:
+        try:
+            catalogue.router_settings(block)
+        except ConfigurationProblems as wrong:
+            problems += wrong.problems
+    problems += _trial(catalogue, config)
+    problems += _teams(catalogue, config)
+    return problems
+
+
+def _connection(catalogue: Catalogue, connection: Connection) -> Iterator[Problem]:
+    try:
+        catalogue.settings_for(connection)
+    except ConfigurationProblems as wrong:
+        yield from wrong.problems
+        return
+    for name, field in catalogue.connector_of(connection).Settings.model_fields.items():
+        outside = any(item == name or item.startswith((name + ".", name + "[")) for item in connection.from_outside)
+        trial = connection.name.startswith(TRIAL_PREFIX)  # its secrets are those of a sandbox, and in no file
+        if is_secret(field) and connection.settings.get(name) and not outside and not trial:
+            yield Problem(
+                f"{connection.path}.{name}",
+                "this secret stands readable in the file; better from outside",
+                f'{name} = {{ env = "{connection.name.upper().replace("-", "_")}_{name.upper()}" }}',
+                connection=connection.name,
+                fatal=False,
+                warning=True,
+            )
+
+
+def _trial(catalogue: Catalogue, config: HubConfig) -> Iterator[Problem]:
+    if not config.trial.enabled:
+        return
+    for key, name, known in (
+        ("source", config.trial.source, set(catalogue.sources)),
+        ("sink", config.trial.sink, set(catalogue.sinks)),
+    ):
+        if name not in known:
+            words = catalogue.absence(name, known, key)
+            yield Problem(f"trial.{key}", words, connection=TRIAL_PREFIX + name, fatal=False)
+
+
+def _teams(catalogue: Catalogue, config: HubConfig) -> Iterator[Problem]:
+    known = {**dict.fromkeys(config.connections, ""), **config.trial.connections}
+    for team in config.teams.teams.values():
+        wrong = _sink(catalogue, config, team.sink, known)
+        if wrong:
+            yield Problem(f"teams.{team.name}.sink", wrong, file="teams.toml")
+    for index, route in enumerate(config.teams.routes):
+        for source in route.source:
+            if source not in known:
+                words = f'there is no connection "{source}"; {did_you_mean(source, known)}'
+                yield Problem(f"routes[{index}].source", words, file="teams.toml", fatal=False, warning=True)
+
+
+def _sink(catalogue: Catalogue, config: HubConfig, name: str, known: dict[str, str]) -> str:
+    """Why tickets cannot go to this connection; empty when they can."""
+    if known.get(name) == "sink":
+        return ""
+    connection = config.connections.get(name)
+    if connection is None:
+        if known.get(name) == "source":
+            return f'"{name}" is the source of the trial, not a sink'
+        if name.startswith(TRIAL_PREFIX) and not config.trial.enabled:
+            return f'"{name}" belongs to the trial, which is off; name a connection of a sink'
+        return f'there is no connection "{name}"; {did_you_mean(name, known)}'
+    if not connection.enabled:
+        return f'the connection "{name}" is not enabled'
+    try:
+        side = catalogue.side_of(connection)
+    except ConfigurationProblems:
+        return ""  # told as a problem of that connection; the others can start
+    return "" if side == "sink" else f'the connection "{name}" is a {side}, not a sink'

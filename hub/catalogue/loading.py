@@ -1,0 +1,116 @@
+"""Find plugins through entry points, and load each one so that it can hurt nobody else."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, distributions
+
+import pluggy
+
+from hub.catalogue.contract import ROLES, breach_of
+from hub.catalogue.found import BrokenPlugin, Side
+from hub.sdk import hookspecs
+
+OUR_DISTRIBUTION = "social-care-hub"
+
+
+@dataclass
+class Loaded:
+    """What one entry point gave."""
+
+    entry_point: str
+    distribution: str
+    version: str
+    classes: list[tuple[Side, type]] = field(default_factory=list)
+    broken: list[BrokenPlugin] = field(default_factory=list)
+
+    def fails(self, reason: str, error: BaseException | None = None) -> None:
+        """Note why something of it cannot be used."""
+        detail = "".join(traceback.format_exception(error)) if error is not None else ""
+        self.broken.append(BrokenPlugin(self.entry_point, self.distribution, self.version, reason, detail))
+
+
+def load_plugins(only: Sequence[str] | None = None) -> Iterator[Loaded]:
+    """Load the plugins installed here one by one (those named in ``only``, if given), sorted by name."""
+    for loaded, entry_point in sorted(_installed(), key=lambda pair: (pair[0].entry_point, pair[0].distribution)):
+        if only is None or loaded.entry_point in only:
+            if entry_point is not None:
+                _load(loaded, entry_point)
+            yield loaded
+
+
+def _installed() -> Iterator[tuple[Loaded, EntryPoint | None]]:
+    """Every entry point of our group; without it (``None``) when the distribution alone rules the plugin out."""
+    seen = set()
+    for distribution in distributions():
+        # By the text first: a stranger's malformed metadata must not keep anybody's plugin from being found.
+        if f"[{hookspecs.ENTRY_POINT_GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+            continue
+        try:
+            name, version = str(distribution.metadata["Name"]), distribution.version
+            points = [point for point in distribution.entry_points if point.group == hookspecs.ENTRY_POINT_GROUP]
+        except Exception as error:  # noqa: BLE001 - importlib.metadata raises what its parsers happen to raise
+            loaded = Loaded(str(getattr(distribution, "_path", "?")), "?", "?")
+            loaded.fails(f"its metadata cannot be read: {type(error).__name__}: {error}", error)
+            yield loaded, None
+            continue
+        normal = name.replace("_", "-").lower()
+        if normal in seen:
+            continue  # the first on sys.path is the one that is imported
+        seen.add(normal)
+        shadows = normal != OUR_DISTRIBUTION and any(
+            file.parts[:1] == ("plugins",) for file in distribution.files or ()
+        )
+        for point in points:
+            loaded = Loaded(point.name, name, version)
+            if shadows:
+                loaded.fails(
+                    'its distribution ships a top-level package "plugins", which would shadow the plugins that come '
+                    f"with the hub; its author must rename it, for example to sch_{point.name}"
+                )
+            yield loaded, None if shadows else point
+
+
+def _load(loaded: Loaded, entry_point: EntryPoint) -> None:
+    try:
+        plugin = entry_point.load()
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except ImportError as error:
+        loaded.fails(f"cannot be imported: {error}", error)
+        return
+    except BaseException as error:  # noqa: BLE001 - a plugin may raise anything; it must not stop the others
+        loaded.fails(f"fails while it is imported: {type(error).__name__}: {error}", error)
+        return
+    # One manager per plugin: a pluggy call ends at the first hook that raises, and would hide whose it was.
+    manager = pluggy.PluginManager(hookspecs.ENTRY_POINT_GROUP)
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(plugin)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        loaded.fails(f"has a hook the hub does not know or cannot call: {error}", error)
+        return
+    for side in ROLES:
+        _call(loaded, manager, side)
+    if not loaded.classes and not loaded.broken:
+        loaded.fails("registers nothing: a plugin needs a function with @hookimpl, such as register_sources")
+
+
+def _call(loaded: Loaded, manager: pluggy.PluginManager, side: Side) -> None:
+    hook = f"register_{side}s"
+    try:
+        classes = [cls for returned in getattr(manager.hook, hook)() for cls in returned]
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001 - as above
+        loaded.fails(f"{hook} fails: {type(error).__name__}: {error}", error)
+        return
+    for cls in classes:
+        breach = breach_of(cls, side, loaded.entry_point)
+        if breach:
+            loaded.fails(breach)
+        else:
+            loaded.classes.append((side, cls))

@@ -1,0 +1,44 @@
+"""Reads the folder of configuration files: hub.toml, teams.toml and categories.toml beside it."""
+
+from hub.configuration.categories import Category, CategoryField
+from hub.configuration.hub_file import (
+    TRIAL_PREFIX,
+    Alerts,
+    Connection,
+    Email,
+    Http,
+    Hub,
+    Mode,
+    RouterBlock,
+    Trial,
+)
+from hub.configuration.loading import HubConfig, load, secret_key, shipped
+from hub.configuration.problems import ConfigurationProblems, Problem, did_you_mean, problems_of
+from hub.configuration.teams import KINDS, Label, Route, Team, Teams
+
+__all__ = [
+    "KINDS",
+    "TRIAL_PREFIX",
+    "Alerts",
+    "Category",
+    "CategoryField",
+    "ConfigurationProblems",
+    "Connection",
+    "Email",
+    "Http",
+    "Hub",
+    "HubConfig",
+    "Label",
+    "Mode",
+    "Problem",
+    "Route",
+    "RouterBlock",
+    "Team",
+    "Teams",
+    "Trial",
+    "did_you_mean",
+    "load",
+    "problems_of",
+    "secret_key",
+    "shipped",
+]

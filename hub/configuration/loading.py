@@ -1,0 +1,236 @@
+"""From files to one frozen value, or to the list of everything that is wrong."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from hub.configuration import hub_file, secrets
+from hub.configuration.categories import Category
+from hub.configuration.hub_file import OWN_KEYS, Alerts, Connection, Http, Hub, RouterBlock, Trial, check_name
+from hub.configuration.problems import ConfigurationProblems, Problem, did_you_mean, problems_of
+from hub.configuration.teams import Team, Teams
+
+TEAMS_FILE = "teams.toml"
+CATEGORIES_FILE = "categories.toml"
+SECTIONS = ("hub", "http", "trial", "alerts", "connections", "routers")
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class HubConfig:
+    """All that the operator wrote, checked as far as one can without the plugins."""
+
+    path: Path
+    var_dir: Path
+    teams: Teams
+    hub: Hub = field(default_factory=Hub)
+    http: Http = field(default_factory=Http)
+    trial: Trial = field(default_factory=Trial)
+    alerts: Alerts = field(default_factory=Alerts)
+    connections: Mapping[str, Connection] = field(default_factory=dict)
+    routers: tuple[RouterBlock, ...] = ()
+    categories: Mapping[str, Category] = field(default_factory=dict)
+    warnings: tuple[Problem, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The folder of hub.toml."""
+        return self.path.parent
+
+    @property
+    def database_url(self) -> str:
+        """The address SQLAlchemy takes."""
+        return hub_file.database_url(self.hub, self.folder, self.var_dir)
+
+    def with_connections(self, *connections: Connection) -> HubConfig:
+        """A copy that has these connections too (those of the trial)."""
+        return replace(self, connections={**self.connections, **{item.name: item for item in connections}})
+
+
+def secret_key(config: HubConfig, environ: Mapping[str, str] = os.environ) -> bytes:
+    """The Fernet key of this hub; see :func:`hub.configuration.secrets.secret_key`."""
+    return secrets.secret_key(config.var_dir, environ)
+
+
+def shipped() -> Mapping[str, str]:
+    """The configuration files that come with the hub: name -> text. ``hub init`` writes them."""
+    # A link to the top-level config/ in the repository; a real folder in a wheel, which holds no links.
+    folder = Path(__file__).parent / "shipped_files"
+    return {
+        file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8") for file in sorted(folder.rglob("*.toml"))
+    }
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> HubConfig:
+    """Read hub.toml at ``path`` (or in the folder ``path``) and its neighbours.
+
+    Raises :class:`ConfigurationProblems` with everything that is wrong in any of them.
+    """
+    path = (path / "hub.toml" if path.is_dir() else path).absolute()
+    return _Loader(path, environ).load()
+
+
+class _Loader:
+    def __init__(self, path: Path, environ: Mapping[str, str]) -> None:
+        self._path = path
+        self._resolver = secrets.Resolver(environ, path.parent)
+        self._problems: list[Problem] = []
+        self._warnings: list[Problem] = []
+
+    def load(self) -> HubConfig:
+        raw = self._read(self._path)
+        for key in sorted(raw.keys() - set(SECTIONS)):
+            self._problems.append(Problem(key, "unknown section; " + did_you_mean(key, SECTIONS)))
+        hub = self._section(Hub, raw, "hub")
+        http = self._section(Http, raw, "http")
+        trial = self._section(Trial, raw, "trial")
+        alerts = self._section(Alerts, raw, "alerts")
+        connections = self._connections(raw)
+        routers = self._routers(raw)
+        categories = self._categories()
+        teams = self._teams(categories)
+        self._problems = self._resolver.problems + self._problems
+        if self._problems or hub is None or http is None or trial is None or alerts is None or teams is None:
+            raise ConfigurationProblems(self._without_echoes())
+        return HubConfig(
+            path=self._path,
+            var_dir=Path(os.path.normpath(self._path.parent / (hub.var or "../var"))),
+            teams=teams,
+            hub=hub,
+            http=http,
+            trial=trial,
+            alerts=alerts,
+            connections=connections,
+            routers=routers,
+            categories=categories,
+            warnings=(*self._resolver.warnings, *self._warnings),
+        )
+
+    def _without_echoes(self) -> list[Problem]:
+        """A secret that is missing is one problem, not two: the empty text in its place may be refused as well."""
+        seen: dict[tuple[str, str], Problem] = {}
+        for problem in self._problems:
+            seen.setdefault((problem.file, problem.path), problem)
+        return list(seen.values())
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        try:
+            return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except FileNotFoundError:
+            self._problems.append(Problem("", f"there is no such file in {path.parent}", file=path.name))
+        except OSError as error:
+            self._problems.append(Problem("", f"cannot be read: {error.strerror}", file=path.name))
+        except UnicodeDecodeError:
+            self._problems.append(Problem("", "is not UTF-8 text", file=path.name))
+        except tomllib.TOMLDecodeError as error:
+            self._problems.append(Problem("", f"is not valid TOML: {error}", file=path.name))
+        return {}
+
+    def _unread(self, file: str) -> bool:
+        return any(problem.file == file and not problem.path for problem in self._problems)
+
+    def _table(self, raw: Mapping[str, Any], key: str, path: str, file: str = "hub.toml") -> dict[str, Any] | None:
+        value = raw.get(key, {})
+        if isinstance(value, dict):
+            return value
+        self._problems.append(Problem(path, "must be a table", f"[{path}]", file=file))
+        return None
+
+    def _model(self, model: type[M], values: Mapping[str, Any], path: str, file: str = "hub.toml") -> M | None:
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            self._problems += problems_of(error, model, prefix=path, file=file)
+            return None
+
+    def _section(self, model: type[M], raw: Mapping[str, Any], key: str) -> M | None:
+        table = self._table(raw, key, key)
+        return None if table is None else self._model(model, self._resolver.resolve_table(table, key), key)
+
+    def _connections(self, raw: Mapping[str, Any]) -> dict[str, Connection]:
+        found = {}
+        for name, block in (self._table(raw, "connections", "connections") or {}).items():
+            path = f"connections.{name}"
+            if wrong := check_name(name):
+                self._problems.append(Problem(path, wrong, "[connections.acme-zendesk]", connection=name))
+                continue
+            if not isinstance(block, dict):
+                self._problems.append(Problem(path, "must be a table", f"[{path}]", connection=name))
+                continue
+            needed = block.get("enabled", True) is not False  # a connection that is off needs no secrets
+            filled = self._resolver.resolve_table(block, path, name) if needed else block
+            own = {key: value for key, value in filled.items() if key in OWN_KEYS}
+            settings = {key: value for key, value in filled.items() if key not in OWN_KEYS}
+            outside = {item.removeprefix(path + ".") for item in self._resolver.resolved if item.startswith(path + ".")}
+            values = {**own, "name": name, "settings": settings, "from_outside": outside}
+            connection = self._model(Connection, values, path)
+            if connection is not None:
+                found[name] = connection
+        return found
+
+    def _routers(self, raw: Mapping[str, Any]) -> tuple[RouterBlock, ...]:
+        blocks = raw.get("routers", [])
+        if not isinstance(blocks, list) or not all(isinstance(block, dict) for block in blocks):
+            self._problems.append(Problem("routers", "must be a list of tables", "[[routers]]"))
+            return ()
+        found = []
+        for position, block in enumerate(blocks):
+            name = block.get("name")
+            if not isinstance(name, str) or not name:
+                self._problems.append(Problem(f"routers[{position}].name", "is missing", '"rules"'))
+                continue
+            settings = {key: value for key, value in block.items() if key != "name"}
+            found.append(RouterBlock(name=name, position=position, settings=settings))
+        return tuple(found)
+
+    def _categories(self) -> dict[str, Category]:
+        path = self._path.with_name(CATEGORIES_FILE)
+        if not path.exists():  # a hub may do without
+            return {}
+        raw, found = self._read(path), {}
+        for key in sorted(raw.keys() - {"categories"}):
+            words = "unknown section; " + did_you_mean(key, ["categories"])
+            self._problems.append(Problem(key, words, file=CATEGORIES_FILE))
+        for name, block in (self._table(raw, "categories", "categories", CATEGORIES_FILE) or {}).items():
+            values = {**block, "name": name} if isinstance(block, dict) else block
+            category = self._model(Category, values, f"categories.{name}", CATEGORIES_FILE)
+            if category is not None:
+                found[name] = category
+        return found
+
+    def _teams(self, categories: Mapping[str, Category]) -> Teams | None:
+        raw = self._read(self._path.with_name(TEAMS_FILE))
+        if self._unread(TEAMS_FILE):
+            return None
+        before = len(self._problems)
+        table = self._table(raw, "teams", "teams", TEAMS_FILE) or {}
+        found: dict[str, Team] = {}
+        for name, block in table.items():
+            values = {**block, "name": name} if isinstance(block, dict) else block
+            team = self._model(Team, values, f"teams.{name}", TEAMS_FILE)
+            if team is not None:
+                found[name] = team
+        teams = self._model(Teams, {**raw, "teams": found}, "", TEAMS_FILE)
+        if teams is None:
+            return None
+        named = [("default_team", teams.default_team)]
+        named += [(f"routes[{index}].team", route.team) for index, route in enumerate(teams.routes)]
+        for path, name in named:
+            if name not in table:
+                words = f'there is no team "{name}"; ' + did_you_mean(name, table)
+                self._problems.append(Problem(path, words, file=TEAMS_FILE))
+        for index, route in enumerate(teams.routes):
+            for category in route.category:
+                if category not in categories and categories:
+                    words = f'"{category}" is not in {CATEGORIES_FILE}; ' + did_you_mean(category, categories)
+                    place = f"routes[{index}].category"
+                    self._warnings.append(Problem(place, words, file=TEAMS_FILE, fatal=False, warning=True))
+        return teams if len(self._problems) == before else None

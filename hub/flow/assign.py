@@ -1,0 +1,50 @@
+"""Who answers: the team, from the router's word or from teams.toml."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from hub.configuration import Team
+from hub.flow import track
+from hub.flow.hub import Hub
+from hub.store import Tx, tickets
+
+
+def team_for(hub: Hub, *, source: str, fields: dict[str, str]) -> Team:
+    """The team of a ticket. A router may name it; a name that does not exist falls back to the map."""
+    named = hub.teams.teams.get(fields.get("team", ""))
+    if named is not None:
+        return named
+    config = hub.connected[source].config
+    return hub.teams.team_for(
+        source=source,
+        brand=config.brand,
+        country=config.country,
+        language=fields.get("language", ""),
+        category=fields.get("category", ""),
+        kind=fields.get("kind", ""),
+    )
+
+
+def assign(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, agent: str = "") -> None:
+    """Tell the helpdesk the team (and agent), as the second delivery of a ticket.
+
+    How much of it is applied is the sink's setting ``assign``: off, fields, group or agent.
+    """
+    team = hub.teams.teams.get(ticket.team) or hub.teams.default
+    now = hub.now()
+    tickets.add_event(tx, ticket.id, "assigned", now=now, actor="hub", team=team.name, agent=agent)
+    track.tell_sink(
+        hub,
+        tx,
+        ticket,
+        cause=f"assign:{cause}",
+        now=now,
+        by_person=False,
+        soon=True,
+        group=team.group,
+        agent=agent,
+        fields={"team": team.name},
+    )

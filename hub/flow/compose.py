@@ -1,0 +1,195 @@
+"""An agent's public answer becomes what is said on the network: may it be said here, now, how?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from hub.flow import texts, track
+from hub.flow.hub import Hub
+from hub.sdk import Account, AddComment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
+from hub.sdk.text import length, split
+from hub.store import Tx, connections, deliveries, messages, people, tickets
+
+SEND_DRAFT_TAG = "sch-send"
+DRAFT = "draft: waits for the agent's word"
+MAX_PARTS = 10
+NO_LIMITS = ReplyLimits(max_length=100_000)
+
+_QUOTED = re.compile(r"^(>|On .{5,80} wrote:$|Il .{5,80} ha scritto:$|-{2,} ?(Original Message|Messaggio originale))")
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b")
+_CARD = re.compile(r"\b(?:\d[ -]?){13,19}\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be said where; or why it may not (``refused``, a key of the texts, with its values)."""
+
+    parts: tuple[Reply, ...] = ()
+    refused: str = ""
+    values: tuple[tuple[str, object], ...] = ()
+
+
+def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: datetime) -> Plan:
+    """Plan an answer: under the customer's newest post, never wider than it, in parts that fit."""
+    last = messages.last_inbound(connection, ticket.id)
+    if last is None:
+        return Plan(refused="no_conversation")
+    conversation = tickets.conversation_by_id(connection, last.conversation_id)
+    source = hub.connected[conversation.connection]
+    needed = RepliesInPrivate if last.privacy == "direct" else RepliesInPublic
+    if not source.has(needed):
+        return Plan(refused="cannot_reply")
+    text = clean(text)
+    if not text:
+        return Plan(refused="empty")
+    row = connections.get(connection, conversation.connection)
+    limits = Account.model_validate(row.account).reply_limits if row.account else None
+    limits = limits or NO_LIMITS
+    if limits.window_hours and now > last.created_at + timedelta(hours=limits.window_hours):
+        return Plan(refused="window_closed", values=(("hours", round(limits.window_hours)),))
+    what = personal_data(text) if last.privacy != "direct" else ""
+    if what:
+        return Plan(refused="personal_data", values=(("what", what),))
+    parts = split(text, limits) if length(text, limits) > limits.max_length else [text]
+    if len(parts) > MAX_PARTS:
+        return Plan(refused="too_long", values=(("parts", MAX_PARTS), ("length", limits.max_length)))
+    to = people.as_identity(people.identity_by_id(connection, conversation.identity_id))
+    return Plan(
+        parts=tuple(
+            Reply(
+                network=conversation.network,
+                thread_id=conversation.thread_vendor_id,
+                reply_to=last.vendor_id,
+                to=to,
+                text=part,
+                language=ticket.language,
+                privacy=last.privacy,
+                part=number,
+                parts=len(parts),
+                answer_with=last.answer_with or {},
+            )
+            for number, part in enumerate(parts, 1)
+        )
+    )
+
+
+def compose(
+    hub: Hub, tx: Tx, ticket: Row[Any], *, message_id: int, text: str, cause: str, actor: str, now: datetime
+) -> None:
+    """Plan the answer and put it out, hold it as a draft, or show it only, as the source's mode says.
+
+    What may not go out comes back to the agent as an internal note with the reason and the next step.
+    """
+    planned = plan(hub, tx.connection, ticket, text, now=now)
+    if planned.refused:
+        refuse(hub, tx, ticket, cause=cause, name=planned.refused, values=dict(planned.values), now=now)
+        return
+    last = messages.last_inbound(tx.connection, ticket.id)
+    assert last is not None  # noqa: S101 - the plan found it
+    source = tickets.conversation_by_id(tx.connection, last.conversation_id).connection
+    mode = connections.get(tx.connection, source).mode
+    state, reason = {
+        "live": ("waiting", ""),
+        "draft": ("parked", DRAFT),
+        "observe": ("discarded", "observe mode: nothing is published"),
+    }[mode]
+    for reply in planned.parts:
+        deliveries.enqueue(
+            tx,
+            key=f"reply:{cause}:{source}:{reply.part}",
+            connection=source,
+            lane=f"conversation-{last.conversation_id}",
+            body=reply,
+            now=now,
+            ticket_id=ticket.id,
+            message_id=message_id,
+            by_person=True,
+            answer=cause if reply.parts > 1 else None,
+            part=reply.part,
+            state=state,
+            reason=reason,
+            priority=track.PRIORITIES.get(ticket.priority, 1),
+        )
+    kind = {"live": "answer_composed", "draft": "answer_drafted", "observe": "answer_observed"}[mode]
+    shown = [reply.text for reply in planned.parts]
+    tickets.add_event(tx, ticket.id, kind, now=now, actor=actor, message=message_id, connection=source, parts=shown)
+    if mode == "draft":
+        _show_draft(hub, tx, ticket, planned.parts, cause=cause, now=now)
+    if mode == "live":
+        tx.after_commit.append(lambda: hub.nudge(source))
+
+
+def _show_draft(hub: Hub, tx: Tx, ticket: Row[Any], parts: Sequence[Reply], *, cause: str, now: datetime) -> None:
+    text = texts.note(
+        "draft",
+        hub.language,
+        network=ticket.network,
+        to=parts[0].to.label,
+        text="\n\n— — —\n\n".join(part.text for part in parts),
+        tag=SEND_DRAFT_TAG,
+    )
+    body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
+    track.to_sink(hub, tx, ticket, body, cause=f"draft:{cause}", by_person=True, now=now)
+
+
+def release_drafts(hub: Hub, tx: Tx, ticket: Row[Any], *, actor: str, now: datetime) -> int:
+    """Publish what waits as a draft; return how many parts."""
+    rows = deliveries.parked_with(tx.connection, ticket.id, DRAFT)
+    for row in rows:
+        deliveries.change(tx, row.id, state="waiting", reason="", due_at=now)
+        tx.after_commit.append(lambda name=row.connection: hub.nudge(name))  # type: ignore[misc]
+    if rows:
+        tickets.add_event(tx, ticket.id, "draft_released", now=now, actor=actor, parts=len(rows))
+    return len(rows)
+
+
+def refuse(
+    hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, name: str, values: dict[str, object], now: datetime
+) -> None:
+    """Tell the agent that an answer did not go out, why, and what to do."""
+    why = texts.reason(name, hub.language, **values)
+    step = texts.next_step(name, hub.language, **values)
+    tell_refusal(hub, tx, ticket, cause=cause, why=why, step=step, now=now)
+
+
+def tell_refusal(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, why: str, step: str, now: datetime) -> None:
+    """The internal note of a refusal, and its line in the timeline."""
+    tickets.add_event(tx, ticket.id, "answer_refused", now=now, actor="hub", reason=why)
+    text = texts.note("refused", hub.language, network=ticket.network, reason=why, next_step=step)
+    body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
+    track.to_sink(hub, tx, ticket, body, cause=f"refused:{cause}", by_person=True, now=now)
+
+
+def clean(text: str) -> str:
+    """The answer without its signature and quoted mail."""
+    kept: list[str] = []
+    for line in text.replace("\r\n", "\n").split("\n"):
+        if line in ("--", "-- ") or (kept and _QUOTED.match(line)):
+            break
+        if not _QUOTED.match(line):
+            kept.append(line.rstrip())
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
+
+
+def personal_data(text: str) -> str:
+    """The kind of personal data a public answer must not show; empty when there is none."""
+    if _IBAN.search(text):
+        return "IBAN"
+    for match in _CARD.finditer(text):
+        if _luhn("".join(filter(str.isdigit, match.group()))):
+            return "card number / numero di carta"
+    return ""
+
+
+def _luhn(digits: str) -> bool:
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0

@@ -1,0 +1,349 @@
+"""A customer's message finds its conversation and its ticket, and goes on to the helpdesk."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from hub.flow import assign, collect, settle, texts, track
+from hub.flow.classify import Classified
+from hub.flow.hub import Hub
+from hub.sdk import (
+    AddComment,
+    Attachment,
+    Message,
+    MessageDeleted,
+    MessageSeen,
+    OpenTicket,
+    Quote,
+    Receipt,
+    Reply,
+    Said,
+)
+from hub.store import RunAgain, Tx, connections, deliveries, inbox, messages, people, tickets
+
+REPLY_VERBS = ("reply", "edit_reply", "delete_reply")
+ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+def message_seen(hub: Hub, tx: Tx, row: Row[Any], event: MessageSeen, classified: Classified) -> None:
+    """Apply one message event: new, edited, already known, or our own."""
+    message, now = event.message, hub.now()
+    made_at = connections.get(tx.connection, row.connection).made_at
+    known = messages.find(tx.connection, message.network, message.id)
+    if known is not None and known.conversation_id is None and known.deleted_at is not None:
+        inbox.finish(tx, row.id, "ignored", reason="deleted before it arrived", now=now)
+    elif known is not None:
+        _known_again(hub, tx, row, message, known)
+    elif message.own:
+        _own(hub, tx, row, message)
+    elif message.created_at < made_at:
+        # An edit made today of a post from before is history too.
+        inbox.finish(tx, row.id, "ignored", reason="written before the connection was made", now=now)
+    else:
+        _new(hub, tx, row, message, classified)
+
+
+def _new(hub: Hub, tx: Tx, row: Row[Any], message: Message, classified: Classified) -> None:
+    now = hub.now()
+    contact = (
+        hub.encrypt_json({"emails": message.author.emails, "phones": message.author.phones})
+        if (message.author.emails or message.author.phones)
+        else None
+    )
+    identity = people.see_identity(tx, message.author, now=now, contact=contact)
+    thread_id = people.see_thread(tx, message.network, message.thread, connection=row.connection, now=now)
+    people.takes_part(tx, thread_id, identity.id, now=now)
+    ticket, reopen = tickets.for_message(
+        tx.connection, thread_id=thread_id, identity_id=identity.id, source=row.connection, now=now
+    )
+    is_new = ticket is None
+    if ticket is None:
+        ticket = _make_ticket(hub, tx, row, message, identity, classified)
+    conversation_id = tickets.see_conversation(
+        tx,
+        thread_id=thread_id,
+        identity_id=identity.id,
+        ticket_id=ticket.id,
+        connection=row.connection,
+        at=message.created_at,
+        now=now,
+    )
+    stored = messages.insert_from_network(
+        tx,
+        message,
+        direction="inbound",
+        thread_id=thread_id,
+        identity_id=identity.id,
+        conversation_id=conversation_id,
+        ticket_id=ticket.id,
+        now=now,
+    )
+    if stored is None:
+        raise RunAgain("the message appeared meanwhile")
+    for router, answer in classified.answers:
+        messages.add_decision(tx, message_id=stored.id, ticket_id=ticket.id, router=router, answer=answer, now=now)
+    if not is_new:
+        _follow_up(hub, tx, ticket, message, reopen=reopen)
+    tickets.add_event(tx, ticket.id, "customer_wrote", now=now, actor=message.author.label, message=stored.id)
+    to_helpdesk(hub, tx, track.fresh(tx, ticket.id), stored, cause=f"message:{message.network}:{message.id}", now=now)
+    if is_new:
+        assign.assign(hub, tx, track.fresh(tx, ticket.id), cause=ticket.uid, agent=ticket.agent)
+    inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
+
+
+def _make_ticket(
+    hub: Hub, tx: Tx, row: Row[Any], message: Message, identity: Row[Any], classified: Classified
+) -> Row[Any]:
+    now, uid = hub.now(), f"sch-{uuid.uuid4().hex}"
+    fields = classified.fields
+    team = assign.team_for(hub, source=row.connection, fields=fields)
+    category = hub.categories.get(fields["category"])
+    found = collect.find_fields(category, message.text, {})
+    ticket = tickets.create(
+        tx,
+        uid=uid,
+        code=uid[4:20],
+        connection=row.connection,
+        network=message.network,
+        identity_id=identity.id,
+        customer_id=people.customer_of(tx.connection, identity.id),
+        subject=subject_of(message),
+        kind=fields["kind"],
+        language=fields.get("language", ""),
+        category=fields["category"],
+        complexity=fields["complexity"],
+        priority=fields["priority"],
+        status="new",
+        team=team.name,
+        agent=fields.get("agent", ""),
+        sink=sink_of(hub, team.sink),
+        tags=list(classified.tags),
+        fields=hub.encrypt_json(found),
+        missing=collect.missing_fields(category, found),
+        created_at=now,
+        updated_at=now,
+        last_inbound_at=now,
+        last_person_at=now,
+    )
+    tickets.change(tx, ticket.id, now=now, code=code_of(ticket.id))
+    reasons = [reason for _, answer in classified.answers for reason in answer.reasons]
+    tickets.add_event(
+        tx, ticket.id, "ticket_opened", now=now, actor="hub", team=team.name, reasons=reasons, **_shown(fields)
+    )
+    return track.fresh(tx, ticket.id)
+
+
+def _shown(fields: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if value and name not in ("team", "agent")}
+
+
+def sink_of(hub: Hub, wanted: str) -> str:
+    """The team's sink; in the trial, where no sink of that name is connected, the only one there is."""
+    sinks = hub.sinks()
+    return wanted if wanted in sinks or not sinks else sinks[0]
+
+
+def _follow_up(hub: Hub, tx: Tx, ticket: Row[Any], message: Message, *, reopen: bool) -> None:
+    now = hub.now()
+    known = hub.decrypt_json(ticket.fields)
+    category = hub.categories.get(ticket.category)
+    found = collect.find_fields(category, message.text, known)
+    values: dict[str, Any] = {"last_inbound_at": now, "last_person_at": now}
+    if found != known:
+        values.update(fields=hub.encrypt_json(found), missing=collect.missing_fields(category, found))
+    if reopen:
+        values.update(status="open", solved_at=None)
+        tickets.add_event(tx, ticket.id, "reopened", now=now, actor=message.author.label)
+    tickets.change(tx, ticket.id, now=now, **values)
+    if found != known:
+        new = {name: value for name, value in found.items() if name not in known}
+        tickets.add_event(tx, ticket.id, "fields_collected", now=now, actor="hub", names=sorted(new))
+        track.tell_sink(
+            hub,
+            tx,
+            track.fresh(tx, ticket.id),
+            cause=f"fields:message:{message.network}:{message.id}",
+            now=now,
+            by_person=True,
+            fields=new,
+        )
+
+
+def to_helpdesk(hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any], *, cause: str, now: datetime) -> None:
+    """Open the helpdesk record with this message, or add the message to it."""
+    said = said_of(stored, people.as_identity(people.identity_by_id(tx.connection, stored.identity_id)))
+    view = track.view_of(hub, tx.connection, ticket)
+    if track.has_record(tx.connection, ticket):
+        body: OpenTicket | AddComment = AddComment(ticket=view, said=said, public=True)
+    else:
+        body = OpenTicket(ticket=view, said=said)
+    track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now, message_id=stored.id)
+    if ticket.status == "open" and ticket.answered_at is not None and isinstance(body, AddComment):
+        track.tell_sink(hub, tx, ticket, cause=f"reopen:{cause}", now=now, by_person=True, status="open", soon=True)
+
+
+def said_of(stored: Row[Any], author: Any, *, text: str | None = None) -> Said:
+    """A stored message as the helpdesk is told it."""
+    return Said(
+        text=stored.text if text is None else text,
+        author=author,
+        created_at=stored.created_at,
+        permalink=stored.permalink,
+        attachments=tuple(Attachment.model_validate(item) for item in stored.attachments or ()),
+        context=tuple(Quote.model_validate(item) for item in stored.context or ()),
+    )
+
+
+def _known_again(hub: Hub, tx: Tx, row: Row[Any], message: Message, known: Row[Any]) -> None:
+    now = hub.now()
+    echo = known.direction == "outbound" and message.edited_at is None
+    if echo or not messages.add_revision(tx, known.id, message.revision, message.text, now=now):
+        reason = "echo of our own answer" if known.direction == "outbound" else "already known"
+        inbox.finish(tx, row.id, "ignored", reason=reason, now=now, ticket_id=known.ticket_id)
+        return
+    older = message.edited_at is None or (known.edited_at is not None and message.edited_at <= known.edited_at)
+    if older or known.deleted_at is not None:
+        inbox.finish(tx, row.id, "done", reason="an older revision, kept", now=now, ticket_id=known.ticket_id)
+        return
+    changed = message.text != known.text
+    messages.apply_edit(tx, known.id, message)
+    if changed and known.ticket_id is not None:
+        _tell_edit(hub, tx, known, message)
+    inbox.finish(tx, row.id, "done", now=now, ticket_id=known.ticket_id)
+
+
+def _tell_edit(hub: Hub, tx: Tx, known: Row[Any], message: Message) -> None:
+    now, ticket = hub.now(), track.fresh(tx, known.ticket_id)
+    kind = "customer_edited" if known.direction == "inbound" else "answer_edited_natively"
+    tickets.add_event(tx, ticket.id, kind, now=now, actor=message.author.label, message=known.id)
+    for waiting in deliveries.of_message(tx.connection, known.id, connection_name=ticket.sink):
+        if (
+            waiting.state == "waiting"
+            and waiting.first_attempt_at is None
+            and waiting.verb in ("open_ticket", "add_comment")
+        ):
+            body = (OpenTicket if waiting.verb == "open_ticket" else AddComment).model_validate_json(waiting.body)
+            said = body.said.model_copy(update={"text": message.text})
+            deliveries.change(tx, waiting.id, body=body.model_copy(update={"said": said}).model_dump_json())
+            return
+    stored = messages.by_id(tx.connection, known.id)
+    text = f"{texts.note('customer_edited', hub.language)}\n\n{message.text}"
+    author = people.as_identity(people.identity_by_id(tx.connection, known.identity_id)) if known.identity_id else None
+    said = said_of(stored, author, text=text).model_copy(update={"context": ()})
+    body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=said, public=known.direction == "inbound")
+    track.to_sink(
+        hub,
+        tx,
+        ticket,
+        body,
+        cause=f"edit:{message.network}:{message.id}:{message.revision}",
+        by_person=True,
+        now=now,
+        message_id=known.id,
+    )
+
+
+def message_deleted(hub: Hub, tx: Tx, row: Row[Any], event: MessageDeleted) -> None:
+    """The author removed a message: keep that it is gone, tell the helpdesk, never resurrect it."""
+    now = hub.now()
+    known = messages.find(tx.connection, event.network, event.message_id)
+    if known is None:
+        messages.insert_tombstone(tx, event.network, event.message_id, at=event.at or now, now=now)
+        inbox.finish(tx, row.id, "done", reason="deleted before it arrived", now=now)
+        return
+    if known.deleted_at is not None:
+        inbox.finish(tx, row.id, "ignored", reason="already known as deleted", now=now, ticket_id=known.ticket_id)
+        return
+    messages.mark_deleted(tx, known.id, at=event.at or now)
+    if known.ticket_id is not None:
+        ticket = track.fresh(tx, known.ticket_id)
+        by = known.author_name
+        kind = "customer_deleted" if known.direction == "inbound" else "answer_deleted_natively"
+        tickets.add_event(tx, ticket.id, kind, now=now, actor=by, message=known.id)
+        if known.direction == "inbound":
+            text = texts.note("customer_deleted", hub.language, network=ticket.network, text=known.text)
+            body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
+            cause = f"delete:{event.network}:{event.message_id}"
+            track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now, message_id=known.id)
+    inbox.finish(tx, row.id, "done", now=now, ticket_id=known.ticket_id)
+
+
+def _own(hub: Hub, tx: Tx, row: Row[Any], message: Message) -> None:
+    """What our own account said: an echo, to be matched by vendor id once nothing is in flight, or said natively."""
+    now = hub.now()
+    if deliveries.by_receipt(tx.connection, message.network, message.id) is not None:
+        inbox.finish(tx, row.id, "ignored", reason="echo of our own answer", now=now)
+        return
+    thread = people.find_thread(tx.connection, message.network, message.thread.id)
+    here = tickets.in_thread(tx.connection, thread.id) if thread is not None else []
+    if not here:
+        inbox.finish(tx, row.id, "ignored", reason="our own post, outside any conversation", now=now)
+        return
+    if deliveries.in_flight(tx.connection, ticket_ids=[c.ticket_id for c in here], side=REPLY_VERBS):
+        # The echo may come before the send call returned: only the receipt can tell it from a native answer.
+        inbox.postpone(
+            tx, row.id, until=now + hub.timing.echo_retry, reason="waiting for an answer in flight", count=False
+        )
+        return
+    if _proves_unknown(hub, tx, message, [c.ticket_id for c in here]):
+        inbox.finish(tx, row.id, "done", reason="proves an answer whose outcome was unknown", now=now)
+        return
+    answered = messages.find(tx.connection, message.network, message.reply_to) if message.reply_to else None
+    conversation = next((c for c in here if answered is not None and c.id == answered.conversation_id), here[0])
+    ticket = track.fresh(tx, conversation.ticket_id)
+    author = people.see_identity(tx, message.author, now=now)
+    stored = messages.insert_from_network(
+        tx,
+        message,
+        direction="outbound",
+        thread_id=conversation.thread_id,
+        identity_id=author.id,
+        conversation_id=conversation.id,
+        ticket_id=ticket.id,
+        now=now,
+    )
+    if stored is None:
+        raise RunAgain("the message appeared meanwhile")
+    tickets.change(tx, ticket.id, now=now, answered_at=now, last_person_at=now)
+    tickets.add_event(tx, ticket.id, "answered_natively", now=now, actor=message.author.label, message=stored.id)
+    text = f"{texts.note('said_natively', hub.language, network=message.network)}\n\n{message.text}"
+    said = said_of(stored, None, text=text).model_copy(update={"by_company": True, "context": ()})
+    # Public, because the customer can read it; the hub's origin mark keeps it from being published again.
+    body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=said, public=True)
+    cause = f"native:{message.network}:{message.id}"
+    track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now, message_id=stored.id)
+    inbox.finish(tx, row.id, "done", reason="said in the native app", now=now, ticket_id=ticket.id)
+
+
+def _proves_unknown(hub: Hub, tx: Tx, message: Message, ticket_ids: list[int]) -> bool:
+    """An answer was parked because nobody could tell whether it arrived; here it is."""
+    said = " ".join(message.text.split())
+    for row in deliveries.unknown_replies(tx.connection, ticket_ids):
+        body = Reply.model_validate_json(row.body)
+        if body.reply_to == message.reply_to and said.endswith(" ".join(body.text.split())):
+            receipt = Receipt(vendor_id=message.id, permalink=message.permalink, at=message.created_at)
+            settle.received(hub, tx, row, receipt, token=None)
+            return True
+    return False
+
+
+def subject_of(message: Message) -> str:
+    """The first words of a message, at most 80 characters, for the helpdesk's list of tickets."""
+    words = " ".join((message.subject or message.text).split())
+    return words if len(words) <= 80 else words[:79].rsplit(" ", 1)[0] + "…"
+
+
+def code_of(ticket_id: int) -> str:
+    """The human number: short, unambiguous letters, not telling how many tickets there are."""
+    number = (ticket_id * 387_420_489 + 104_729) % 2**30  # odd factor: one code per id below 2**30
+    return "SCH-" + "".join(ALPHABET[(number >> shift) & 31] for shift in range(25, -1, -5))
+
+
+def text_hash(text: str) -> str:
+    """What two wordings have in common once spaces are evened out."""
+    return hashlib.sha256(" ".join(text.split()).encode()).hexdigest()[:32]

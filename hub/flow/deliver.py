@@ -1,0 +1,228 @@
+"""Claims lanes, sends their heads, writes the receipts. An effect at a vendor happens once."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import Row
+
+from hub.flow import settle
+from hub.flow.hub import Hub
+from hub.sdk import Absent, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply
+from hub.sdk.connectors import Delivers, Finds
+from hub.sdk.messages import AnyBody
+from hub.store import Tx, connections, deliveries, records
+
+log = logging.getLogger("hub.deliver")
+
+BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
+STOP_TALKING = "stop-talking"
+NO_KEY_MARGIN = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one sender holds."""
+
+    token: str
+    until: datetime
+
+
+def drain(hub: Hub, name: str, *, lanes: int = 16, rounds: int = 10) -> int:
+    """Send what is due at one connection; return how many deliveries were handled.
+
+    Each claimed lane is followed for up to ``rounds`` deliveries, so that a conversation is not interrupted.
+    """
+    connected = hub.connected[name]
+    if not connected.has(Delivers):
+        return 0
+    claim = Claim(uuid.uuid4().hex, hub.now() + hub.timing.lease)
+    heads = hub.store.run(lambda tx: _claim(hub, tx, name, claim, lanes))
+    handled = 0
+    for _ in range(rounds):
+        if not heads:
+            return handled
+        handled += len(heads)
+        heads = _one_round(hub, name, heads, claim)
+    hub.store.run(lambda tx: _give_back(tx, heads, claim))
+    return handled
+
+
+def _claim(hub: Hub, tx: Tx, name: str, claim: Claim, lanes: int) -> list[Row[Any]]:
+    now = hub.now()
+    row = connections.get(tx.connection, name)
+    if row.paused or (row.blocked_until and row.blocked_until > now) or _silenced(tx, row):
+        return []
+    if row.failures >= connections.BREAKER_OPENS_AFTER:
+        lanes = 1  # the breaker is open: one probe, and nobody else for a moment
+        connections.change(tx, name, blocked_until=now + connections.PROBE_EVERY)
+    return deliveries.claim(tx, name, token=claim.token, now=now, lease=hub.timing.lease, limit=lanes)
+
+
+def _silenced(tx: Tx, row: Row[Any]) -> bool:
+    return row.side == "source" and bool(connections.read_switch(tx.connection, STOP_TALKING))
+
+
+def _give_back(tx: Tx, heads: list[Row[Any]], claim: Claim) -> None:
+    for head in heads:
+        deliveries.unclaim(tx, head.id, token=claim.token)
+        deliveries.release_lane(tx, head.lane_id, token=claim.token)
+
+
+def _one_round(hub: Hub, name: str, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
+    """Handle one head of each lane; return the lanes' next heads."""
+    connector = hub.instance(name)
+    assert isinstance(connector, Delivers)  # noqa: S101 - drain() checked the role
+    following: list[Row[Any]] = []
+    to_send = [head for head in heads if head.state == "claimed"]
+    for head in heads:
+        if head.state == "unknown":
+            following += _look(hub, name, head, claim)
+    for start in range(0, len(to_send), connector.batch):
+        following += _send(hub, name, connector, to_send[start : start + connector.batch], claim)
+    return following
+
+
+def _send(hub: Hub, name: str, connector: Delivers, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
+    if hub.now() + hub.timing.call >= claim.until:
+        hub.store.run(lambda tx: _give_back(tx, heads, claim))
+        return []
+    started: list[Row[Any]] = hub.store.run(lambda tx: _start(hub, tx, name, heads, claim))
+    if not started:
+        return []
+    outcomes: list[Receipt | Failure | Exception]
+    try:
+        outcomes = list(connector.deliver([_as_delivery(row) for row in started]))
+        if len(outcomes) != len(started):
+            outcomes = [OutcomeMismatch(len(started), len(outcomes))] * len(started)
+    except Exception as error:  # every class of error has its handler in settle
+        outcomes = [error] * len(started)
+    calls = hub.calls(name).take()
+    traces = [_trace(outcome) for outcome in outcomes]
+
+    def unit(tx: Tx) -> list[Row[Any]]:
+        connections.add_calls(tx, name, calls)
+        following = []
+        for row, outcome, trace in zip(started, outcomes, traces, strict=True):
+            settle.settle(hub, tx, row, outcome, trace=trace, token=claim.token)
+            following += _next(hub, tx, row, claim)
+        return following
+
+    return hub.store.run(unit)
+
+
+class OutcomeMismatch(Exception):
+    """A connector answered another number of results than it got deliveries: nobody knows what was sent."""
+
+    def __init__(self, sent: int, answered: int) -> None:
+        super().__init__(f"{sent} deliveries, {answered} results")
+
+
+def _trace(outcome: object) -> str:
+    error = outcome.error if isinstance(outcome, Failure) else outcome
+    if isinstance(error, ConnectorError):
+        return error.detail
+    return "".join(traceback.format_exception(error)) if isinstance(error, Exception) else ""
+
+
+def _next(hub: Hub, tx: Tx, row: Row[Any], claim: Claim) -> list[Row[Any]]:
+    """The next head of the lane under the same claim; the lane is given back when there is none."""
+    now = hub.now()
+    connection = connections.get(tx.connection, row.connection)
+    blocked = connection.blocked_until is not None and connection.blocked_until > now
+    free = not connection.paused and not blocked and not _silenced(tx, connection)
+    head = None
+    if free and now + hub.timing.call < claim.until:
+        head = deliveries.claim_head(tx, row.lane_id, token=claim.token, until=claim.until, now=now)
+    if head is None:
+        deliveries.release_lane(tx, row.lane_id, token=claim.token)
+        return []
+    return [head]
+
+
+def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
+    """Commit ``sending`` for what may go; the rest is given back or ends here."""
+    now, started = hub.now(), []
+    connection = connections.get(tx.connection, name)
+    for head in heads:
+        if connection.paused or _silenced(tx, connection):
+            _give_back(tx, [head], claim)
+            continue
+        body = BODY.validate_json(head.body)
+        resolved = _resolve(tx, head, body)
+        if isinstance(resolved, str):
+            state = "discarded" if body.verb == "update_fields" else "parked"
+            deliveries.settle(tx, head.id, token=claim.token, state=state, reason=resolved, done_at=now)
+            deliveries.release_lane(tx, head.lane_id, token=claim.token)
+            continue
+        row = deliveries.start(tx, head.id, token=claim.token, body=resolved.model_dump_json(), now=now)
+        if row is not None:
+            started.append(row)
+    return started
+
+
+def _resolve(tx: Tx, head: Row[Any], body: AnyBody) -> AnyBody | str:
+    """Fill in the ids earlier receipts brought; a text says why it cannot go."""
+    if head.first_attempt_at is not None or body.verb == "open_ticket":
+        return body
+    if isinstance(body, Reply):
+        if body.part == 1:
+            return body
+        previous = deliveries.previous_part(tx.connection, head)
+        if previous is None:
+            return "the part before this one was not published"
+        return body.model_copy(update={"reply_to": previous.receipt_id})
+    if hasattr(body, "record_id"):
+        link = records.active(tx.connection, head.ticket_id, head.connection)
+        if link is None:
+            return "there is no record of this ticket in the helpdesk"
+        return body.model_copy(update={"record_id": link.vendor_id})
+    return body
+
+
+def _as_delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        key=row.uuid, body=BODY.validate_json(row.body), attempt=row.attempts, first_attempt_at=row.first_attempt_at
+    )
+
+
+def _look(hub: Hub, name: str, head: Row[Any], claim: Claim) -> list[Row[Any]]:
+    """Find out what became of an unknown attempt: done, to be sent again, or to be looked at later."""
+    connector = hub.instance(name)
+    assert isinstance(connector, Delivers)  # noqa: S101 - drain() checked the role
+    now = hub.now()
+    settled_at = (head.last_attempt_at or now) + connector.settles_after
+    if settled_at > now:
+        hub.store.run(lambda tx: settle.look_later(hub, tx, head, until=settled_at, token=claim.token))
+        return []
+    remembered = connector.idempotent_for
+    if remembered is not None and now < head.first_attempt_at + remembered - NO_KEY_MARGIN:
+        return _send_again(hub, name, connector, head, claim)  # the vendor still knows the key
+    outcome: Found | Absent | CannotTell | Exception
+    if not isinstance(connector, Finds):
+        outcome = CannotTell(reason="this vendor cannot be asked whether it arrived")
+    else:
+        try:
+            outcome = connector.find(_as_delivery(head))
+        except Exception as error:  # every class of error has its handler in settle
+            outcome = error
+    calls = hub.calls(name).take()
+    if isinstance(outcome, Absent):
+        return _send_again(hub, name, connector, head, claim)
+
+    def unit(tx: Tx) -> list[Row[Any]]:
+        connections.add_calls(tx, name, calls)
+        settle.looked(hub, tx, head, outcome, token=claim.token)
+        return _next(hub, tx, head, claim)
+
+    return hub.store.run(unit)
+
+
+def _send_again(hub: Hub, name: str, connector: Delivers, head: Row[Any], claim: Claim) -> list[Row[Any]]:
+    return _send(hub, name, connector, [head], claim)

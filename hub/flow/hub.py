@@ -1,0 +1,134 @@
+"""What every step of the flow has at hand: the store, the clock, the connections and who decides."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub.configuration import Category, Teams
+from hub.configuration import Connection as ConnectionConfig
+from hub.sdk import Connector, Decides, HttpSession, Sink, Source, Toolbox
+from hub.store import Store
+from hub.store.secrets import Cipher, StoredVault
+
+log = logging.getLogger("hub")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How patient the hub is. Tests and the crash run shorten it."""
+
+    lease: timedelta = timedelta(seconds=120)
+    call: timedelta = timedelta(seconds=40)
+    """The longest one vendor call may take: a sender that would outlive its lease does not start it."""
+    first_retry: timedelta = timedelta(seconds=2)
+    longest_retry: timedelta = timedelta(minutes=5)
+    attempts: int = 10
+    looks: int = 8
+    proof_alone_after: timedelta = timedelta(seconds=5)
+    echo_retry: timedelta = timedelta(seconds=1)
+    probe_paused_every: timedelta = timedelta(seconds=60)
+    routers: timedelta = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Connected:
+    """One configured connection with its connector class and validated settings."""
+
+    config: ConnectionConfig
+    connector: type[Connector]
+    settings: Any
+
+    @property
+    def name(self) -> str:
+        """The connection's name."""
+        return self.config.name
+
+    @property
+    def side(self) -> str:
+        """``source`` or ``sink``."""
+        return "source" if issubclass(self.connector, Source) else "sink"
+
+    def has(self, role: type) -> bool:
+        """True when the connector fulfils a role."""
+        return issubclass(self.connector, role)
+
+
+@dataclass
+class Hub:
+    """One hub at work. ``now`` is its only clock; ``nudge`` wakes whoever waits for work (embedded: threads)."""
+
+    store: Store
+    cipher: Cipher
+    connected: Mapping[str, Connected]
+    routers: Sequence[Decides]
+    teams: Teams
+    categories: Mapping[str, Category]
+    now: Callable[[], datetime]
+    timing: Timing = Timing()
+    language: str = "en"
+    public_url: str = ""
+    proxy: str = ""
+    ca_file: str = ""
+    random: random.Random = field(default_factory=random.Random)  # noqa: S311 - jitter
+    nudge: Callable[[str], None] = lambda what: None
+    _local: threading.local = field(default_factory=threading.local)
+
+    def instance(self, name: str) -> Connector:
+        """This thread's own instance of a connection's connector."""
+        made: dict[str, Connector] = self._local.__dict__.setdefault("instances", {})
+        if name not in made:
+            connected = self.connected[name]
+            made[name] = connected.connector(connected.settings, self.toolbox(name))
+        return made[name]
+
+    def toolbox(self, name: str) -> Toolbox:
+        """A toolbox for one instance."""
+        calls = self.calls(name)
+        return Toolbox(
+            connection=name,
+            http=HttpSession(user_agent="social-care-hub", proxy=self.proxy, ca_file=self.ca_file, on_call=calls.count),
+            vault=StoredVault(self.store, self.cipher, name, self.now),
+            now=self.now,
+            log=logging.LoggerAdapter(logging.getLogger(f"hub.connection.{name}"), {"connection": name}),
+            public_url=self.public_url,
+        )
+
+    def calls(self, name: str) -> CallCounter:
+        """This thread's count of calls to a connection's vendor, not yet written down."""
+        counters: dict[str, CallCounter] = self._local.__dict__.setdefault("calls", {})
+        return counters.setdefault(name, CallCounter())
+
+    def sinks(self) -> list[str]:
+        """The names of the sink connections."""
+        return [name for name, connected in self.connected.items() if issubclass(connected.connector, Sink)]
+
+    def encrypt_json(self, value: Any) -> str | None:
+        """Encrypted JSON of a personal value; ``None`` for an empty one."""
+        return self.cipher.encrypt(json.dumps(value, ensure_ascii=False)) if value else None
+
+    def decrypt_json(self, token: str | None) -> Any:
+        """What :meth:`encrypt_json` was given; an empty dict for ``None``."""
+        return json.loads(self.cipher.decrypt(token)) if token else {}
+
+
+class CallCounter:
+    """Counts calls until somebody writes them down."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+
+    def count(self) -> None:
+        """One more call."""
+        self.waiting += 1
+
+    def take(self) -> int:
+        """The calls since the last time."""
+        taken, self.waiting = self.waiting, 0
+        return taken

@@ -1,0 +1,236 @@
+"""What happens in the helpdesk comes to the ticket; an agent's public word goes on to the customer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
+
+from hub.flow import compose, texts, track
+from hub.flow.converse import text_hash
+from hub.flow.hub import Hub
+from hub.sdk import AddComment, CommentSeen, RecordChanged, Said
+from hub.store import Tx, deliveries, inbox, messages, records, tickets
+
+SINK_VERBS = ("open_ticket", "add_comment", "update_fields")
+HUMAN_ROLES = ("agent", "admin")
+
+
+def comment_seen(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen) -> None:
+    """Apply one comment event: ours, automatic, internal, public, changed, or made public late."""
+    now, comment = hub.now(), event.comment
+    link = records.find(tx.connection, row.connection, event.record_id)
+    if link is None:
+        _no_record(hub, tx, row)
+        return
+    known = records.find_comment(tx.connection, row.connection, comment.id)
+    if known is not None:
+        _seen_again(hub, tx, row, event, known, link)
+        return
+    ticket = tickets.by_id(tx.connection, link.ticket_id)
+    ours = deliveries.by_uuid(tx.connection, comment.origin) if comment.origin else None
+    if ours is not None:
+        _link(tx, row, event, link, message_id=ours.message_id, direction="ours", now=now)
+        inbox.finish(tx, row.id, "ignored", reason="our own comment", now=now, ticket_id=ticket.id)
+        return
+    if not comment.origin and deliveries.in_flight(tx.connection, ticket_ids=[ticket.id], side=SINK_VERBS):
+        inbox.postpone(
+            tx, row.id, until=now + hub.timing.echo_retry, reason="waiting for a delivery in flight", count=False
+        )
+        return
+    _theirs(hub, tx, row, event, link, ticket)
+
+
+def _no_record(hub: Hub, tx: Tx, row: Row[Any]) -> None:
+    now = hub.now()
+    if deliveries.opening_in_flight(tx.connection, row.connection):
+        # The webhook may be faster than the answer of the call that opened the record.
+        inbox.postpone(
+            tx, row.id, until=now + hub.timing.echo_retry, reason="waiting for a record being opened", count=False
+        )
+    else:
+        inbox.finish(tx, row.id, "ignored", reason="not a record of ours", now=now)
+
+
+def _link(
+    tx: Tx, row: Row[Any], event: CommentSeen, link: Row[Any], *, message_id: int | None, direction: str, now: datetime
+) -> None:
+    records.link_comment(
+        tx,
+        sink=row.connection,
+        vendor_id=event.comment.id,
+        record_link_id=link.id,
+        message_id=message_id,
+        direction=direction,
+        public=event.comment.public,
+        text_hash=text_hash(event.comment.text),
+        now=now,
+    )
+
+
+def _theirs(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, link: Row[Any], ticket: Row[Any]) -> None:
+    now, comment = hub.now(), event.comment
+    human = comment.author.role in HUMAN_ROLES and not comment.automatic
+    message_id = messages.insert_local(
+        tx,
+        ticket_id=ticket.id,
+        direction="outbound",
+        public=comment.public,
+        privacy="public" if comment.public else "direct",
+        sender_kind="agent" if human else "system",
+        author_name=comment.author.name,
+        origin="helpdesk",
+        text=comment.text,
+        attachments=[item.model_dump() for item in comment.attachments],
+        created_at=comment.created_at,
+        received_at=now,
+    )
+    _link(tx, row, event, link, message_id=message_id, direction="theirs", now=now)
+    data: dict[str, Any] = {"message": message_id, "role": comment.author.role, "via": comment.via}
+    why = not_for_customer(event, link, human=human)
+    if why:
+        kind = "note_written" if not comment.public else "comment_not_published"
+        tickets.add_event(tx, ticket.id, kind, now=now, actor=comment.author.name, reason=why, **data)
+        inbox.finish(tx, row.id, "done", reason=f"not published: {why}", now=now, ticket_id=ticket.id)
+        return
+    tickets.change(tx, ticket.id, now=now, answered_at=now, last_person_at=now)
+    tickets.add_event(tx, ticket.id, "agent_answered", now=now, actor=comment.author.name, **data)
+    compose.compose(
+        hub,
+        tx,
+        track.fresh(tx, ticket.id),
+        message_id=message_id,
+        text=comment.text,
+        cause=f"comment:{row.connection}:{comment.id}",
+        actor=comment.author.name,
+        now=now,
+    )
+    inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
+
+
+def not_for_customer(event: CommentSeen, link: Row[Any], *, human: bool) -> str:
+    """Why a comment does not go to the customer; empty when it does.
+
+    A reply is only a comment that is public when first seen, by a human agent, and younger than the record link.
+    """
+    if not event.comment.public:
+        return "an internal note"
+    if event.comment.automatic:
+        return f"written by an automatism ({event.comment.via or 'unknown'})"
+    if not human:
+        return f"written by the role {event.comment.author.role or 'unknown'}"
+    # The helpdesk counts in whole seconds, the link in milliseconds.
+    if event.comment.created_at < link.created_at.replace(microsecond=0):
+        return "older than the link to this ticket"
+    return ""
+
+
+def _seen_again(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, known: Row[Any], link: Row[Any]) -> None:
+    now, comment = hub.now(), event.comment
+    if known.direction == "ours" or (comment.public == known.public and text_hash(comment.text) == known.text_hash):
+        inbox.finish(tx, row.id, "ignored", reason="already known", now=now, ticket_id=link.ticket_id)
+        return
+    records.change_comment(tx, known.id, public=comment.public, text_hash=text_hash(comment.text))
+    ticket = tickets.by_id(tx.connection, link.ticket_id)
+    if comment.public and not known.public and not known.first_seen_public:
+        tickets.add_event(
+            tx, ticket.id, "note_made_public", now=now, actor=comment.author.name, message=known.message_id
+        )
+        text = texts.note("old_note_made_public", hub.language, network=ticket.network)
+        body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
+        cause = f"made-public:{row.connection}:{comment.id}"
+        track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now)
+        inbox.finish(
+            tx,
+            row.id,
+            "parked",
+            reason="an old internal note was made public; it was not published and the agent was told. "
+            "Discard this when it is settled.",
+            now=now,
+            ticket_id=ticket.id,
+        )
+        return
+    tickets.add_event(tx, ticket.id, "comment_changed", now=now, actor=comment.author.name, message=known.message_id)
+    reason = "changed after it was first seen; what the customer was told stays"
+    inbox.finish(tx, row.id, "done", reason=reason, now=now, ticket_id=ticket.id)
+
+
+def record_changed(hub: Hub, tx: Tx, row: Row[Any], event: RecordChanged) -> None:
+    """Take over status, assignee, priority and tags; follow merges and deletions; obey the agents' commands."""
+    now = hub.now()
+    link = records.find(tx.connection, row.connection, event.record_id)
+    if link is None:
+        _no_record(hub, tx, row)
+        return
+    mirrored = dict(link.mirrored or {})
+    changed_at = event.changed_at.timestamp()
+    if changed_at < mirrored.get("at", 0):
+        inbox.finish(tx, row.id, "ignored", reason="older than what is known", now=now, ticket_id=link.ticket_id)
+        return
+    ticket = tickets.by_id(tx.connection, link.ticket_id)
+    seen = {
+        "status": event.status,
+        "vendor_status": event.vendor_status or None,
+        "priority": event.priority,
+        "tags": None if event.tags is None else sorted(event.tags),
+        "assignee": None if event.assignee is None else event.assignee.name or event.assignee.id,
+        "group": event.group,
+    }
+    changes = {name: value for name, value in seen.items() if value is not None and mirrored.get(name) != value}
+    mirrored.update(changes, at=changed_at)
+    values: dict[str, Any] = {"mirrored": mirrored, "last_seen_at": now, "version": event.version}
+    if event.deleted:
+        values.update(deleted_at=now, deleted_how="reported by the helpdesk", active=False)
+        tickets.add_event(tx, ticket.id, "record_deleted", now=now, actor=row.connection, record=event.record_id)
+    records.change(tx, link.id, **values)
+    if event.merged_into and event.merged_into != link.merged_into:
+        _merged(tx, link, event, ticket, now=now)
+    elif changes and not event.deleted:
+        _take_over(tx, ticket, event, changes, now=now)
+    if link.active and compose.SEND_DRAFT_TAG in (event.tags or ()):
+        _send_draft(hub, tx, row, ticket, event, now=now)
+    inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
+
+
+def _take_over(tx: Tx, ticket: Row[Any], event: RecordChanged, changes: dict[str, Any], *, now: datetime) -> None:
+    values: dict[str, Any] = {}
+    if "status" in changes and event.status != ticket.status:
+        values["status"] = event.status
+        if event.status == "solved":
+            values["solved_at"] = now
+        if event.status == "closed":
+            values["closed_at"] = now
+    if "priority" in changes:
+        values["priority"] = event.priority
+    if "assignee" in changes:
+        values["assignees"] = [changes["assignee"]]
+    if values:
+        tickets.change(tx, ticket.id, now=now, **values)
+    tickets.add_event(tx, ticket.id, "record_changed", now=now, actor=event.record_id, **changes)
+
+
+def _merged(tx: Tx, link: Row[Any], event: RecordChanged, ticket: Row[Any], *, now: datetime) -> None:
+    tickets.add_event(tx, ticket.id, "record_merged", now=now, actor=link.connection, into=event.merged_into)
+    target = records.find(tx.connection, link.connection, event.merged_into)
+    records.change(tx, link.id, merged_into=event.merged_into, active=False)
+    if target is None:
+        # What the customer says from now on goes to the record the agents kept.
+        records.link(
+            tx, ticket_id=ticket.id, sink=link.connection, vendor_id=event.merged_into, url="", version="", now=now
+        )
+
+
+def _send_draft(hub: Hub, tx: Tx, row: Row[Any], ticket: Row[Any], event: RecordChanged, *, now: datetime) -> None:
+    actor = event.assignee.name if event.assignee and event.assignee.name else "agent"
+    if compose.release_drafts(hub, tx, ticket, actor=actor, now=now):
+        track.tell_sink(
+            hub,
+            tx,
+            ticket,
+            cause=f"command:{row.event_key}",
+            now=now,
+            by_person=True,
+            soon=True,
+            tags_remove=(compose.SEND_DRAFT_TAG,),
+        )

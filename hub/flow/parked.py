@@ -1,0 +1,65 @@
+"""What stopped and waits for a person: shown with its reason, tried again, or given up. Every action is audited."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hub.flow.hub import Hub
+from hub.store import Tx, connections, deliveries, inbox, tickets
+
+Door = Literal["inbox", "outbox"]
+
+
+class NotParked(Exception):
+    """There is no such parked event or delivery (any more)."""
+
+
+def retry(hub: Hub, door: Door, number: int, *, actor: str) -> None:
+    """Try a parked event or delivery again. One whose outcome is unknown is looked up first, never simply resent.
+
+    Raises :class:`NotParked`.
+    """
+
+    def unit(tx: Tx) -> None:
+        now = hub.now()
+        if door == "inbox":
+            event = inbox.by_id(tx.connection, number)
+            if event is None or event.state != "parked" or event.type == "unreadable":
+                raise NotParked(f"inbox {number} is not parked, or cannot be read")
+            inbox.finish(tx, number, "new", now=now)
+            inbox.postpone(tx, number, until=now, reason="tried again by hand", count=False)
+            tx.after_commit.append(lambda: hub.nudge("inbox"))
+        else:
+            row = deliveries.by_id(tx.connection, number)
+            if row is None or row.state != "parked":
+                raise NotParked(f"delivery {number} is not parked")
+            unknown = row.reason.startswith(deliveries.HELD_BY_UNKNOWN)
+            state = "unknown" if unknown else "waiting"
+            deliveries.change(tx, number, state=state, reason="tried again by hand", due_at=now, looks=0, attempts=0)
+            tx.after_commit.append(lambda: hub.nudge(row.connection))
+        connections.write_audit(tx, actor=actor, action="retry", object_=f"{door} {number}", now=now)
+
+    hub.store.run(unit)
+
+
+def discard(hub: Hub, door: Door, number: int, *, actor: str, reason: str = "") -> None:
+    """Give a parked (or still waiting) event or delivery up. Raises :class:`NotParked`."""
+
+    def unit(tx: Tx) -> None:
+        now = hub.now()
+        by = f"by {actor}" + (f": {reason}" if reason else "")
+        if door == "inbox":
+            event = inbox.by_id(tx.connection, number)
+            if event is None or event.state != "parked":
+                raise NotParked(f"inbox {number} is not parked")
+            inbox.finish(tx, number, "discarded", reason=by, now=now, ticket_id=event.ticket_id)
+        else:
+            row = deliveries.by_id(tx.connection, number)
+            if row is None or row.state not in ("parked", "waiting"):
+                raise NotParked(f"delivery {number} is not parked")
+            deliveries.change(tx, number, state="discarded", reason=by, done_at=now)
+            if row.ticket_id is not None:
+                tickets.add_event(tx, row.ticket_id, "delivery_discarded", now=now, actor=actor, delivery=number)
+        connections.write_audit(tx, actor=actor, action="discard", object_=f"{door} {number}", now=now, reason=reason)
+
+    hub.store.run(unit)

@@ -1,0 +1,90 @@
+"""Errors and what the hub does next: one handler each, for every call to a vendor."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+from typing import Literal
+
+from hub.flow.hub import Hub
+from hub.sdk import (
+    AuthenticationFailed,
+    ConfigurationError,
+    ConnectorError,
+    OutcomeUnknown,
+    PayloadNotUnderstood,
+    RateLimited,
+    Refused,
+    SignatureRejected,
+    TemporaryFailure,
+    UnsupportedEvent,
+)
+from hub.store import Tx, connections
+
+log = logging.getLogger("hub.retry")
+
+Action = Literal["retry", "wait", "pause", "park", "look", "bug"]
+
+ACTIONS: dict[type[ConnectorError], Action] = {
+    TemporaryFailure: "retry",
+    RateLimited: "wait",
+    AuthenticationFailed: "pause",
+    ConfigurationError: "pause",
+    Refused: "park",
+    OutcomeUnknown: "look",
+    PayloadNotUnderstood: "look",  # of a delivery: the vendor took it and its answer cannot be read
+    UnsupportedEvent: "bug",
+    SignatureRejected: "bug",
+}
+"""What follows a failed delivery. Anything that is not in it is a bug of the plugin: parked with its trace."""
+
+RATE_LIMIT_ALARM_AFTER = timedelta(hours=1)
+UNSAID_RATE_LIMIT = timedelta(seconds=30)
+MAX_WAIT = timedelta(hours=24)
+
+
+def action_for(error: BaseException) -> Action:
+    """What the hub does about ``error``."""
+    for kind in type(error).__mro__:
+        if kind in ACTIONS:
+            return ACTIONS[kind]
+    return "bug"
+
+
+def backoff(hub: Hub, attempt: int) -> timedelta:
+    """How long to wait before attempt ``attempt + 1``: doubling, capped, with jitter."""
+    doubled: timedelta = hub.timing.first_retry * 2 ** min(attempt - 1, 20)
+    return min(doubled, hub.timing.longest_retry) * hub.random.uniform(0.8, 1.2)
+
+
+def wait_of(hub: Hub, error: RateLimited) -> timedelta:
+    """How long a rate limit makes us wait (at most a day, whatever the vendor says)."""
+    if error.retry_after is None:
+        return UNSAID_RATE_LIMIT * hub.random.uniform(1.0, 1.3)
+    return min(timedelta(seconds=max(error.retry_after, 0.5)), MAX_WAIT)
+
+
+def blame_connection(hub: Hub, tx: Tx, name: str, error: BaseException, *, now: datetime) -> None:
+    """What an error means for the connection as a whole: breaker, rate limit, pause, alarm."""
+    action = action_for(error)
+    if action == "retry":
+        connections.failed(tx, name, error=str(error), now=now)
+    elif action == "pause":
+        pause(tx, name, error, now=now)
+    elif isinstance(error, RateLimited) and error.scope == "connection":
+        row = connections.get(tx.connection, name)
+        connections.change(
+            tx, name, blocked_until=now + wait_of(hub, error), last_error=error.summary, last_error_at=now
+        )
+        if row.last_success_at is not None and now - row.last_success_at > RATE_LIMIT_ALARM_AFTER:
+            connections.open_alarm(tx, name, "rate_limited", text=error.summary, now=now)
+
+
+def pause(tx: Tx, name: str, error: BaseException, *, now: datetime) -> None:
+    """Pause the connection, keep its queue, raise one alarm."""
+    kind = "authentication" if isinstance(error, AuthenticationFailed) else "configuration"
+    if connections.pause(tx, name, reason=str(error), by="hub", now=now):
+        log.warning(
+            "%s is paused: %s. What waits is kept. Run `hub connections check %s` when it is mended.", name, error, name
+        )
+    connections.open_alarm(tx, name, kind, text=str(error), now=now)

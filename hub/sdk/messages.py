@@ -1,0 +1,465 @@
+"""The values that cross the door between the hub and its plugins. All are frozen and serialise to JSON."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SenderKind = Literal["person", "agent", "bot", "system"]
+Privacy = Literal["public", "unlisted", "followers", "direct"]
+"""Widest first. An answer is never wider than what it answers."""
+
+TicketStatus = Literal["new", "open", "pending", "hold", "solved", "closed"]
+Priority = Literal["low", "normal", "high", "urgent"]
+Kind = Literal["complaint", "question", "suggestion", "praise", "other", "spam", "abuse"]
+"""What a customer's message can be, and nothing else."""
+
+
+class Value(BaseModel):
+    """A frozen value; unknown fields are refused, so that a typo is an error and not silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Identity(Value):
+    """One account of a person (or bot) on one network. ``(network, id)`` is its natural key."""
+
+    network: str
+    id: str
+    handle: str = ""
+    display_name: str = ""
+    profile_url: str = ""
+    kind: SenderKind = "person"
+    organisation: str = ""
+    emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What an agent should see: the display name, else the handle, else the id."""
+        return self.display_name or self.handle or self.id
+
+
+class Attachment(Value):
+    """A picture, sound or file that belongs to a message, by reference. Media bytes are not stored."""
+
+    id: str = ""
+    kind: Literal["image", "video", "audio", "file"] = "file"
+    url: str
+    name: str = ""
+    mime_type: str = ""
+    size: int | None = None
+    alt_text: str = ""
+
+
+class Container(Value):
+    """Where a thread lives: a page, board, channel or profile."""
+
+    kind: str
+    id: str
+    name: str = ""
+    url: str = ""
+
+
+class Thread(Value):
+    """One place of talk: a public post with its comments, a review, a private chat. ``(network, id)`` is its key.
+
+    An empty ``id`` says "not known yet": the hub takes the thread of ``reply_to`` when it knows that message and
+    otherwise calls the connector's ``complete``.
+    """
+
+    id: str = ""
+    permalink: str = ""
+    title: str = ""
+    container: Container | None = None
+
+
+class Quote(Value):
+    """An earlier message an agent must see to understand this one (parent post, our earlier answer)."""
+
+    author: str
+    text: str
+    created_at: datetime | None = None
+    permalink: str = ""
+    own: bool = False
+
+
+class Message(Value):
+    """One thing said on a network. ``(network, id)`` is its natural key, whichever connection received it.
+
+    ``revision`` changes with every edit (the vendor's edit time is a good one). ``own`` is true when the account of
+    the connection wrote it. ``reply_to``, ``parent`` and ``root`` are vendor ids and may differ.
+    ``answer_with`` is the connector's own memo (JSON values): the hub gives it back with the answer, unread.
+    """
+
+    network: str
+    id: str
+    revision: str = ""
+    thread: Thread = Thread()
+    author: Identity
+    own: bool = False
+    text: str
+    html: str = ""
+    subject: str = ""
+    language: str = ""
+    created_at: datetime
+    edited_at: datetime | None = None
+    privacy: Privacy = "public"
+    reply_to: str = ""
+    parent: str = ""
+    root: str = ""
+    permalink: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    mentions: tuple[Identity, ...] = ()
+    participants: tuple[Identity, ...] = ()
+    reactions: dict[str, int] = Field(default_factory=dict)
+    context: tuple[Quote, ...] = ()
+    answer_with: dict[str, Any] = Field(default_factory=dict)
+
+
+# --- events: what a source or a sink reports -----------------------------------------------------------------------
+
+
+class Event(Value):
+    """``event_key`` removes re-deliveries within a connection: it contains a revision where the vendor's id does not.
+
+    ``lane`` orders events among each other (same lane: one after the other); empty lets the hub choose.
+    """
+
+    event_key: str
+    lane: str = ""
+
+
+class MessageSeen(Event):
+    """A message as it is now: new, or edited when its ``revision`` is new."""
+
+    type: Literal["message"] = "message"
+    message: Message
+
+
+class MessageDeleted(Event):
+    """The author (or the network) removed a message."""
+
+    type: Literal["message_deleted"] = "message_deleted"
+    network: str
+    message_id: str
+    at: datetime | None = None
+
+
+class Hint(Event):
+    """Only "``record`` changed": the hub calls ``complete`` later, and joins hints to one record."""
+
+    type: Literal["hint"] = "hint"
+    record: str
+
+
+class Unreadable(Event):
+    """One event inside a readable page or body that could not be understood: stored, parked, the rest goes on."""
+
+    type: Literal["unreadable"] = "unreadable"
+    raw: str
+    reason: str
+
+
+class Agent(Value):
+    """A person or program of the helpdesk. Only ``role`` on the hub's allow-list and not ``automatic`` speaks to
+    customers."""
+
+    id: str = ""
+    name: str = ""
+    role: str = ""
+
+
+class Comment(Value):
+    """One comment of a helpdesk record. ``automatic`` is true for triggers, automations, merges, out-of-office.
+
+    ``origin`` is the delivery key when the vendor carries it back to us, else empty.
+    """
+
+    id: str
+    public: bool
+    author: Agent
+    automatic: bool = False
+    via: str = ""
+    text: str
+    html: str = ""
+    created_at: datetime
+    attachments: tuple[Attachment, ...] = ()
+    origin: str = ""
+
+
+class CommentSeen(Event):
+    """A comment of a record as it is now."""
+
+    type: Literal["comment"] = "comment"
+    record_id: str
+    comment: Comment
+
+
+class RecordChanged(Event):
+    """The fields of a helpdesk record as they are now. ``None`` means "not reported", never "empty"."""
+
+    type: Literal["record"] = "record"
+    record_id: str
+    changed_at: datetime
+    external_id: str = ""
+    status: TicketStatus | None = None
+    vendor_status: str = ""
+    priority: Priority | None = None
+    tags: tuple[str, ...] | None = None
+    assignee: Agent | None = None
+    group: str | None = None
+    version: str = ""
+    deleted: bool = False
+    merged_into: str = ""
+    created_by_us: bool = True
+
+
+SourceEvent = Annotated[MessageSeen | MessageDeleted | Hint | Unreadable, Field(discriminator="type")]
+SinkEvent = Annotated[CommentSeen | RecordChanged | Hint | Unreadable, Field(discriminator="type")]
+AnyEvent = Annotated[
+    MessageSeen | MessageDeleted | Hint | Unreadable | CommentSeen | RecordChanged, Field(discriminator="type")
+]
+
+
+class Page(Value):
+    """One page of a poll. The hub stores events and ``cursor`` in one transaction."""
+
+    events: tuple[AnyEvent, ...]
+    cursor: dict[str, Any]
+    has_more: bool = False
+
+
+# --- deliveries: what must go out ----------------------------------------------------------------------------------
+
+
+class TicketView(Value):
+    """A ticket as a sink sees it. ``code`` is the human number; ``uid`` is unique for ever (an external id)."""
+
+    uid: str
+    code: str
+    subject: str
+    network: str
+    source: str
+    requester: Identity
+    permalink: str = ""
+    privacy: Privacy = "public"
+    kind: str = ""
+    language: str = ""
+    category: str = ""
+    complexity: str = ""
+    priority: Priority = "normal"
+    status: TicketStatus = "new"
+    team: str = ""
+    group: str = ""
+    tags: tuple[str, ...] = ()
+    fields: dict[str, str] = Field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    answer_limit: int | None = None
+    answer_by: datetime | None = None
+    mode: str = "live"
+
+
+class Proof(Value):
+    """Where and when an agent's answer appeared, or why it did not."""
+
+    state: Literal["published", "refused", "unknown"]
+    permalink: str = ""
+    at: datetime | None = None
+    reason: str = ""
+
+
+class Said(Value):
+    """A message on its way into a helpdesk record. ``author`` is ``None`` when the hub itself speaks.
+
+    ``by_company`` marks what the company said in the native app, outside the helpdesk.
+    """
+
+    text: str
+    author: Identity | None = None
+    by_company: bool = False
+    created_at: datetime | None = None
+    permalink: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    context: tuple[Quote, ...] = ()
+
+
+class OpenTicket(Value):
+    """Create the helpdesk record with its first comment. The receipt's ``vendor_id`` is the record's id."""
+
+    verb: Literal["open_ticket"] = "open_ticket"
+    ticket: TicketView
+    said: Said
+    public: bool = True
+    follow_up_of: str = ""
+
+
+class AddComment(Value):
+    """Add one comment, public or internal. The receipt's ``vendor_id`` is the comment's id (empty if not told)."""
+
+    verb: Literal["add_comment"] = "add_comment"
+    ticket: TicketView
+    record_id: str = ""
+    said: Said
+    public: bool = True
+
+
+class UpdateFields(Value):
+    """Set fields. ``None`` and empty leave a field alone. ``proofs`` and ``note`` go out as one internal note."""
+
+    verb: Literal["update_fields"] = "update_fields"
+    ticket: TicketView
+    record_id: str = ""
+    status: TicketStatus | None = None
+    priority: Priority | None = None
+    group: str = ""
+    agent: str = ""
+    tags_add: tuple[str, ...] = ()
+    tags_remove: tuple[str, ...] = ()
+    fields: dict[str, str] = Field(default_factory=dict)
+    proofs: tuple[Proof, ...] = ()
+    note: str = ""
+
+
+class RedactComment(Value):
+    """Remove the text of one comment for good, on an explicit human command or a customer's lawful request."""
+
+    verb: Literal["redact_comment"] = "redact_comment"
+    record_id: str = ""
+    comment_id: str
+    reason: str
+
+
+class Reply(Value):
+    """Say ``text`` in a thread. ``reply_to`` is the vendor id answered (for a later part: the part before).
+
+    ``privacy`` is the widest allowed; the connector never goes wider.
+    """
+
+    verb: Literal["reply"] = "reply"
+    network: str
+    thread_id: str
+    reply_to: str
+    to: Identity
+    text: str
+    language: str = ""
+    privacy: Privacy = "public"
+    part: int = 1
+    parts: int = 1
+    answer_with: dict[str, Any] = Field(default_factory=dict)
+
+
+class EditReply(Value):
+    """Replace the text of something we said."""
+
+    verb: Literal["edit_reply"] = "edit_reply"
+    message_id: str
+    text: str
+    answer_with: dict[str, Any] = Field(default_factory=dict)
+
+
+class DeleteReply(Value):
+    """Remove something we said, on an explicit human command."""
+
+    verb: Literal["delete_reply"] = "delete_reply"
+    message_id: str
+    reason: str
+
+
+SinkBody = Annotated[OpenTicket | AddComment | UpdateFields | RedactComment, Field(discriminator="verb")]
+SourceBody = Annotated[Reply | EditReply | DeleteReply, Field(discriminator="verb")]
+AnyBody = Annotated[
+    OpenTicket | AddComment | UpdateFields | RedactComment | Reply | EditReply | DeleteReply,
+    Field(discriminator="verb"),
+]
+
+
+class Delivery(Value):
+    """One thing to do at one connection. ``key`` is a UUIDv5, the same for every attempt: send it where the vendor
+    takes an idempotency key or any field that can be read back."""
+
+    key: str
+    body: AnyBody
+    attempt: int = 1
+    first_attempt_at: datetime | None = None
+
+
+class Receipt(Value):
+    """The proof of a delivery. ``comment_id`` is the first comment's id of an opened ticket, where told;
+    ``already_there`` says that the vendor recognised the key and did nothing new."""
+
+    vendor_id: str
+    permalink: str = ""
+    at: datetime | None = None
+    comment_id: str = ""
+    version: str = ""
+    already_there: bool = False
+
+
+class Found(Value):
+    """The look-up found the effect of an earlier attempt."""
+
+    receipt: Receipt
+
+
+class Absent(Value):
+    """A consistent read shows that no effect exists: sending again is safe."""
+
+
+class CannotTell(Value):
+    """The vendor cannot say for sure (yet): the hub looks again later, and parks in the end."""
+
+    reason: str
+
+
+class ReplyLimits(Value):
+    """What one reply may hold. ``unit`` says how ``max_length`` counts; every link counts as ``url_length`` if set."""
+
+    max_length: int
+    unit: Literal["characters", "graphemes", "utf8_bytes"] = "characters"
+    url_length: int | None = None
+    window_hours: float | None = None
+
+
+class Account(Value):
+    """Who a connection speaks as. Another ``fingerprint`` under the same connection name pauses the connection."""
+
+    fingerprint: str
+    id: str = ""
+    handle: str = ""
+    display_name: str = ""
+    url: str = ""
+    reply_limits: ReplyLimits | None = None
+    details: dict[str, str] = Field(default_factory=dict)
+
+
+# --- routing -------------------------------------------------------------------------------------------------------
+
+
+class Question(Value):
+    """What a router is asked about: one customer message with what is known of its ticket."""
+
+    message: Message
+    connection: str
+    brand: str = ""
+    country: str = ""
+    fields: dict[str, str] = Field(default_factory=dict)
+    known: dict[str, str] = Field(default_factory=dict)
+    now: datetime
+
+
+class Decision(Value):
+    """What a router answers, field by field; empty means "no opinion". ``reasons`` are shown to people."""
+
+    kind: str = ""
+    language: str = ""
+    category: str = ""
+    complexity: str = ""
+    priority: str = ""
+    team: str = ""
+    agent: str = ""
+    tags: tuple[str, ...] = ()
+    confidence: float | None = None
+    reasons: tuple[str, ...] = ()

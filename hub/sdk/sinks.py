@@ -1,0 +1,36 @@
+"""The contract of a sink: the helpdesk side. A capability is a role class that the connector inherits."""
+
+from __future__ import annotations
+
+from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks
+
+
+class Sink(Connector):
+    """Speaks to a helpdesk where agents work."""
+
+
+class DeliversTickets(Delivers):
+    """Opens records, adds comments and sets fields (``OpenTicket``, ``AddComment``, ``UpdateFields``)."""
+
+
+class FindsTickets(Finds):
+    """Finds a record, comment or update of ours whose outcome is unknown."""
+
+
+class ReportsChanges(Polls):
+    """Reports comments and field changes of records, page by page."""
+
+
+class RedactsComments(Delivers):
+    """Can remove a comment's text for good (``RedactComment``)."""
+
+
+__all__ = [
+    "Completes",
+    "DeliversTickets",
+    "FindsTickets",
+    "ReceivesWebhooks",
+    "RedactsComments",
+    "ReportsChanges",
+    "Sink",
+]

@@ -1,0 +1,122 @@
+"""What the hub hands to a connector. A connector touches the world through this and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from hub.sdk.errors import OutcomeUnknown, RateLimited, TemporaryFailure
+
+DEFAULT_TIMEOUT = (5.0, 20.0)
+"""Seconds to connect and to wait for each read. Both together stay well below a delivery's lease."""
+
+
+class HttpSession(requests.Session):
+    """A ``requests.Session`` that always has a timeout, never reads the environment, never retries by itself and
+    counts its calls for the connection's bill."""
+
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        proxy: str = "",
+        ca_file: str = "",
+        timeout: tuple[float, float] = DEFAULT_TIMEOUT,
+        on_call: Callable[[], None] | None = None,
+    ) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.timeout = timeout
+        self.headers["User-Agent"] = user_agent
+        self._on_call = on_call
+        if proxy:
+            self.proxies = {"http": proxy, "https": proxy}
+        if ca_file:
+            self.verify = ca_file
+        adapter = HTTPAdapter(max_retries=0, pool_maxsize=4)
+        self.mount("https://", adapter)
+        self.mount("http://", adapter)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Send with the session's timeout when the caller gave none. Raises what ``requests`` raises."""
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = self.timeout
+        if self._on_call is not None:
+            self._on_call()
+        return super().send(request, **kwargs)
+
+
+def failure_of_transport(error: requests.RequestException, *, effect_possible: bool) -> Exception:
+    """Translate an exception of ``requests`` (raise the result ``from`` it).
+
+    ``effect_possible``: the request would change something. Then only an error that certainly came before the first
+    byte left (refused, no name, no route, connect timeout) is a ``TemporaryFailure``; the rest is ``OutcomeUnknown``.
+    """
+    before_sending = isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError) or (
+        isinstance(error, requests.ConnectionError)
+        and any(name in repr(error) for name in ("NewConnectionError", "NameResolutionError", "ConnectTimeout"))
+    )
+    summary = f"no answer from the vendor ({type(error).__name__})"
+    if effect_possible and not before_sending:
+        return OutcomeUnknown(summary, detail=str(error))
+    return TemporaryFailure(summary, detail=str(error))
+
+
+def rate_limited(response: requests.Response, now: datetime) -> RateLimited:
+    """A ``RateLimited`` from a 429: reads Retry-After (seconds or date) and X-RateLimit-Reset (ISO time or epoch)."""
+    return RateLimited("the vendor asks to slow down (429)", retry_after=_retry_after(response, now))
+
+
+def _retry_after(response: requests.Response, now: datetime) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    for header in ("Retry-After", "X-RateLimit-Reset", "RateLimit-Reset"):
+        value = response.headers.get(header, "").strip()
+        if not value:
+            continue
+        try:
+            seconds = float(value)
+            if header != "Retry-After" and seconds > 1_000_000_000:
+                seconds -= now.timestamp()
+            return max(0.0, seconds)
+        except ValueError:
+            pass
+        for parse in (parsedate_to_datetime, datetime.fromisoformat):
+            try:
+                return max(0.0, (parse(value) - now).total_seconds())
+            except (ValueError, TypeError):
+                continue
+    return None
+
+
+class Vault(Protocol):
+    """Rotating tokens of one connection: encrypted, and committed before use."""
+
+    def read(self, name: str) -> str | None:
+        """The stored value, or ``None``."""
+
+    def write(self, name: str, value: str, *, expires_at: datetime | None = None) -> None:
+        """Store a value; returns after the commit."""
+
+    def refresh(self, name: str, stale: str | None, renew: Callable[[], tuple[str, timedelta | None]]) -> str:
+        """The current value if it is no longer ``stale``; else call ``renew`` once, whoever asks, and store it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Toolbox:
+    """``now`` is the hub's clock (UTC, aware). ``log`` is bound to the connection; never log customer text above
+    debug. ``made_at`` is when the connection was made: nothing older is ever answered."""
+
+    connection: str
+    http: HttpSession
+    vault: Vault
+    now: Callable[[], datetime]
+    log: logging.LoggerAdapter[logging.Logger]
+    public_url: str = ""
+    made_at: datetime | None = None

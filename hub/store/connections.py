@@ -1,0 +1,171 @@
+"""Connections as the hub knows them: mode, pauses, breaker, cursor, alarms, switches, audit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from hub.store import tables as t
+from hub.store.upsert import insert_new, insert_or_update
+from hub.store.writer import Tx
+
+BREAKER_OPENS_AFTER = 5
+PROBE_EVERY = timedelta(seconds=2)
+
+
+def ensure(tx: Tx, *, name: str, connector: str, side: str, mode: str, now: datetime) -> Row[Any]:
+    """The connection's row, made on first sight with the configured mode. A mode a person set later stays."""
+    made = insert_new(
+        tx,
+        t.connection,
+        {"name": name, "connector": connector, "side": side, "mode": mode, "made_at": now},
+        key=["name"],
+    )
+    if made is not None:
+        return made
+    tx.execute(
+        update(t.connection).where(t.connection.c.name == name).values(connector=connector, side=side, gone=False)
+    )
+    return get(tx.connection, name)
+
+
+def get(connection: Connection, name: str) -> Row[Any]:
+    """One connection; raises ``NoResultFound`` for an unknown name."""
+    return connection.execute(select(t.connection).where(t.connection.c.name == name)).one()
+
+
+def every(connection: Connection) -> Sequence[Row[Any]]:
+    """All connections by name."""
+    return connection.execute(select(t.connection).order_by(t.connection.c.name)).all()
+
+
+def change(tx: Tx, name: str, **values: Any) -> None:
+    """Set columns of one connection."""
+    tx.execute(update(t.connection).where(t.connection.c.name == name).values(**values))
+
+
+def add_calls(tx: Tx, name: str, calls: int) -> None:
+    """Add to the connection's bill."""
+    tx.execute(update(t.connection).where(t.connection.c.name == name).values(calls=t.connection.c.calls + calls))
+
+
+def pause(tx: Tx, name: str, *, reason: str, by: str, now: datetime) -> bool:
+    """Pause unless it is paused already; True when it was running."""
+    result = tx.execute(
+        update(t.connection)
+        .where(t.connection.c.name == name, t.connection.c.paused == "")
+        .values(paused=reason, paused_by=by, paused_at=now, probe_at=now + timedelta(seconds=30))
+    )
+    return bool(result.rowcount)
+
+
+def resume(tx: Tx, name: str, *, now: datetime) -> bool:
+    """Take up work again at once, whatever backoff was set; True when it was paused."""
+    result = tx.execute(
+        update(t.connection)
+        .where(t.connection.c.name == name, t.connection.c.paused != "")
+        .values(
+            paused="", paused_by="", paused_at=None, probe_at=None, failures=0, blocked_until=None, next_poll_at=now
+        )
+    )
+    make_due(tx, name, now=now)
+    return bool(result.rowcount)
+
+
+def make_due(tx: Tx, name: str, *, now: datetime) -> None:
+    """What waits out a backoff at this connection may go now."""
+    waiting = (
+        update(t.delivery)
+        .where(t.delivery.c.connection == name, t.delivery.c.state == "waiting", t.delivery.c.attempts > 0)
+        .values(due_at=now)
+    )
+    tx.execute(waiting)
+    tx.execute(update(t.lane).where(t.lane.c.connection == name, t.lane.c.due_at > now).values(due_at=now))
+
+
+def succeeded(tx: Tx, name: str, *, now: datetime) -> bool:
+    """Note a call that worked; True when that closes an open breaker (what waits is then due at once)."""
+    row = get(tx.connection, name)
+    was_open = bool(row.failures >= BREAKER_OPENS_AFTER)
+    if row.failures or row.last_success_at is None or (now - row.last_success_at).total_seconds() >= 1:
+        change(tx, name, failures=0, last_success_at=now, last_error="")
+    if was_open:
+        change(tx, name, blocked_until=None)
+        make_due(tx, name, now=now)
+        close_alarm(tx, name, "unreachable", now=now)
+    elif row.blocked_until is not None and row.blocked_until <= now:
+        change(tx, name, blocked_until=None)
+        close_alarm(tx, name, "rate_limited", now=now)
+    return was_open
+
+
+def failed(tx: Tx, name: str, *, error: str, now: datetime) -> None:
+    """Note a call that failed for the vendor's sake; enough of them in a row open the breaker."""
+    row = get(tx.connection, name)
+    values: dict[str, Any] = {"failures": row.failures + 1, "last_error": error, "last_error_at": now}
+    if row.failures + 1 >= BREAKER_OPENS_AFTER:
+        values["blocked_until"] = now + PROBE_EVERY
+        open_alarm(tx, name, "unreachable", text=error, now=now)
+    change(tx, name, **values)
+
+
+def read_cursor(connection: Connection, name: str) -> Row[Any] | None:
+    """Value and version of the cursor, or ``None`` before the first poll."""
+    return connection.execute(select(t.cursor).where(t.cursor.c.connection == name)).first()
+
+
+def save_cursor(tx: Tx, name: str, value: dict[str, Any], *, version: int | None, now: datetime) -> bool:
+    """Move the cursor from the version that was read (``None``: there was none). False: somebody else moved it."""
+    if version is None:
+        values = {"connection": name, "value": value, "version": 1, "updated_at": now}
+        return insert_new(tx, t.cursor, values, key=["connection"]) is not None
+    result = tx.execute(
+        update(t.cursor)
+        .where(t.cursor.c.connection == name, t.cursor.c.version == version)
+        .values(value=value, version=version + 1, updated_at=now)
+    )
+    return bool(result.rowcount)
+
+
+def open_alarm(tx: Tx, name: str, kind: str, *, text: str, now: datetime) -> bool:
+    """Open an alarm; True when none of this kind was open for the connection."""
+    values = {"connection": name, "kind": kind, "text": text, "opened_at": now}
+    is_open = (t.alarm.c.connection == name) & (t.alarm.c.kind == kind) & t.alarm.c.closed_at.is_(None)
+    if tx.execute(select(t.alarm.c.id).where(is_open)).first() is not None:
+        return False
+    tx.execute(t.alarm.insert().values(**values))
+    return True
+
+
+def close_alarm(tx: Tx, name: str, kind: str, *, now: datetime) -> bool:
+    """Close the open alarm of this kind; True when there was one."""
+    result = tx.execute(
+        update(t.alarm)
+        .where(t.alarm.c.connection == name, t.alarm.c.kind == kind, t.alarm.c.closed_at.is_(None))
+        .values(closed_at=now)
+    )
+    return bool(result.rowcount)
+
+
+def alarms(connection: Connection, *, open_only: bool = True) -> Sequence[Row[Any]]:
+    """Alarms, newest first."""
+    query = select(t.alarm).order_by(t.alarm.c.id.desc()).limit(200)
+    return connection.execute(query.where(t.alarm.c.closed_at.is_(None)) if open_only else query).all()
+
+
+def read_switch(connection: Connection, name: str) -> Any:
+    """The value of a switch, or ``None``."""
+    return connection.execute(select(t.switch.c.value).where(t.switch.c.name == name)).scalar()
+
+
+def set_switch(tx: Tx, name: str, value: Any, *, now: datetime) -> None:
+    """Set a switch."""
+    insert_or_update(tx, t.switch, {"name": name, "value": value, "updated_at": now}, key=["name"])
+
+
+def write_audit(tx: Tx, *, actor: str, action: str, object_: str, now: datetime, **data: Any) -> None:
+    """Record what a person did."""
+    tx.execute(t.audit.insert().values(at=now, actor=actor, action=action, object=object_, data=data))

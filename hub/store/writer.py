@@ -1,0 +1,167 @@
+"""The unit of work: whoever wants to write submits a function; one writer runs what waits in one commit."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from hub.store.engine import open_engines
+
+T = TypeVar("T")
+
+MAX_WAITING = 2_000
+MAX_GROUP = 64
+
+
+class StoreBusy(Exception):
+    """The queue before the writer is full, or the database cannot take more now. Callers answer 503."""
+
+
+class RunAgain(Exception):
+    """A unit met what another writer just wrote; run again, it will see it."""
+
+
+class Tx:
+    """One write transaction. ``after_commit`` holds what must not happen before it; it must not raise."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.after_commit: list[Callable[[], None]] = []
+        self.execute = connection.execute
+
+
+class Store:
+    """The database of one hub. Without :meth:`start` units run in the caller's thread, each in its own commit."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.writer_engine, self.reader_engine = open_engines(url)
+        self._queue: queue.Queue[tuple[Callable[[Tx], Any], Future[Any]] | None] = queue.Queue(MAX_WAITING)
+        self._threads: list[threading.Thread] = []
+        self._inline = threading.RLock()
+
+    def start(self, *, writers: int = 1) -> None:
+        """Start the writer (on PostgreSQL: ``writers`` of them)."""
+        for number in range(1 if self.is_sqlite else writers):
+            thread = threading.Thread(target=self._write, name=f"writer-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def close(self) -> None:
+        """Let the writer finish what waits, then close every connection."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join(10)
+        self._threads.clear()
+        self.writer_engine.dispose()
+        self.reader_engine.dispose()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only snapshot."""
+        with self.reader_engine.connect() as connection, connection.begin():
+            yield connection
+
+    def submit(self, unit: Callable[[Tx], T]) -> Future[T]:
+        """Queue ``unit``; the future is done after its commit. A unit does no I/O, takes at most about 20 ms, and may
+        be run again: it must not change anything but the database. Raises :class:`StoreBusy` when too much waits."""
+        future: Future[T] = Future()
+        if not self._threads:
+            with self._inline:
+                self._run_group([(unit, future)])
+            return future
+        try:
+            self._queue.put_nowait((unit, future))
+        except queue.Full:
+            raise StoreBusy("too many writes are waiting") from None
+        return future
+
+    def run(self, unit: Callable[[Tx], T]) -> T:
+        """Submit and wait for the commit. Raises what the unit raised; full queues are waited out here."""
+        if not self._threads:
+            return self.submit(unit).result()
+        future: Future[T] = Future()
+        self._queue.put((unit, future))
+        return future.result()
+
+    def _write(self) -> None:
+        while True:
+            job = self._queue.get()
+            if job is None:
+                return
+            group = [job]
+            stop = False
+            while len(group) < MAX_GROUP:
+                try:
+                    job = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if job is None:
+                    stop = True
+                    break
+                group.append(job)
+            self._run_group(group)
+            if stop:
+                return
+
+    def _run_group(self, group: list[tuple[Callable[[Tx], Any], Future[Any]]]) -> None:
+        try:
+            tx, results = self._commit([unit for unit, _ in group])
+        except Exception as error:  # noqa: BLE001 - whatever one unit raised must not cost the others their commit
+            if len(group) > 1:
+                for job in group:
+                    self._run_group([job])
+            elif _is_collision(error):
+                self._run_again(*group[0])
+            else:
+                group[0][1].set_exception(_as_busy(error))
+            return
+        for after in tx.after_commit:
+            after()
+        for (_, future), result in zip(group, results, strict=True):
+            future.set_result(result)
+
+    def _run_again(self, unit: Callable[[Tx], Any], future: Future[Any]) -> None:
+        # Two writers on PostgreSQL met on one row; a unit may always be run again.
+        for attempt in range(5):
+            try:
+                tx, results = self._commit([unit])
+            except Exception as error:  # noqa: BLE001 - it belongs to the submitter, who gets it here
+                if attempt == 4 or not _is_collision(error):
+                    future.set_exception(_as_busy(error))
+                    return
+            else:
+                for after in tx.after_commit:
+                    after()
+                future.set_result(results[0])
+                return
+
+    def _commit(self, units: list[Callable[[Tx], Any]]) -> tuple[Tx, list[Any]]:
+        with self.writer_engine.begin() as connection:
+            tx = Tx(connection)
+            results = [unit(tx) for unit in units]
+        return tx, results
+
+
+def _is_collision(error: Exception) -> bool:
+    if isinstance(error, RunAgain):
+        return True
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in ("40001", "40P01", "23505")
+
+
+def _as_busy(error: Exception) -> Exception:
+    if isinstance(error, OperationalError):
+        busy = StoreBusy(f"the database does not take writes now: {error.orig}")
+        busy.__cause__ = error
+        return busy
+    return error

@@ -1,0 +1,105 @@
+"""The whole hub in one process: threads that wait for a nudge, and a ticker for what is due by time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from hub.flow import deliver, poll, take
+from hub.store import StoreBusy, deliveries, inbox
+from hub.work.engine import Engine
+
+log = logging.getLogger("hub.work")
+
+TICK = 0.25
+PRUNE_EVERY = 3600.0
+
+
+class Embedded:
+    """Runs an engine with threads: one for the inbox, one per polling connection, some senders per connection."""
+
+    def __init__(self, engine: Engine, *, senders: int = 4) -> None:
+        self.engine = engine
+        self.hub = engine.hub
+        self.senders = senders
+        self._stop = threading.Event()
+        self._wake = {name: threading.Semaphore(0) for name in (*engine.sending, "inbox")}
+        self._threads: list[threading.Thread] = []
+        self.hub.nudge = self.nudge
+
+    def nudge(self, what: str) -> None:
+        """Wake one thread that works for ``what``: a connection's name, or ``inbox``."""
+        wake = self._wake.get(what)
+        if wake is not None:
+            wake.release()
+
+    def start(self, *, alone: bool) -> None:
+        """Recover, then start every thread."""
+        self.engine.prepare(alone=alone)
+        self._run("ticker", self._tick)
+        self._run("inbox", lambda: self._worker("inbox", lambda: take.take(self.hub)))
+        for name in self.engine.polling:
+            self._run(f"poll-{name}", lambda name=name: self._poller(name))  # type: ignore[misc]
+        for name in self.engine.sending:
+            for number in range(self.senders):
+                work = lambda name=name: deliver.drain(self.hub, name)  # noqa: E731
+                self._run(f"send-{name}-{number}", lambda name=name, work=work: self._worker(name, work))  # type: ignore[misc]
+
+    def stop(self) -> None:
+        """Let every thread finish what it does; what was not sent stays in its lane."""
+        self._stop.set()
+        for wake in self._wake.values():
+            wake.release(self.senders)
+        deadline = time.monotonic() + self.hub.timing.call.total_seconds()
+        for thread in self._threads:
+            thread.join(max(0.1, deadline - time.monotonic()))
+
+    def _run(self, name: str, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=work, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _worker(self, name: str, work: Callable[[], int]) -> None:
+        wake = self._wake[name]
+        while not self._stop.is_set():
+            wake.acquire(timeout=1.0)
+            try:
+                while not self._stop.is_set() and work():
+                    pass
+            except StoreBusy as error:
+                log.warning("%s waits: %s", name, error)
+                self._stop.wait(1.0)
+            except Exception:
+                # A thread that dies would stop its connection for ever without a word.
+                log.exception("%s: unexpected error, going on in a second", name)
+                self._stop.wait(1.0)
+
+    def _poller(self, name: str) -> None:
+        while not self._stop.wait(0.1):
+            try:
+                while not self._stop.is_set() and poll.due(self.hub, name) and poll.poll(self.hub, name):
+                    pass
+            except Exception:
+                log.exception("polling %s: unexpected error, going on in a second", name)
+                self._stop.wait(1.0)
+
+    def _tick(self) -> None:
+        pruned_at = time.monotonic()
+        while not self._stop.wait(TICK):
+            try:
+                self.engine.check()
+                self.engine.sweep()
+                now = self.hub.now()
+                with self.hub.store.read() as connection:
+                    waiting = [name for name in self.engine.sending if deliveries.any_due(connection, name, now=now)]
+                    if inbox.any_due(connection, now=now):
+                        waiting.append("inbox")
+                for name in waiting:
+                    self.nudge(name)
+                if time.monotonic() - pruned_at > PRUNE_EVERY:
+                    pruned_at = time.monotonic()
+                    self.engine.prune()
+            except Exception:
+                log.exception("ticker: unexpected error, going on")

@@ -1,0 +1,64 @@
+"""One round of everything, in the caller's thread: what threads and workers run, and tests step through."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from hub.flow import check, deliver, poll, take
+from hub.flow.hub import Hub
+from hub.sdk.connectors import Delivers, Polls
+from hub.store import Tx, connections, deliveries, inbox
+
+log = logging.getLogger("hub.engine")
+
+KEEP_ARRIVALS = timedelta(days=7)
+
+
+class Engine:
+    """Runs a hub's flow."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.polling = [name for name, one in hub.connected.items() if one.has(Polls)]
+        self.sending = [name for name, one in hub.connected.items() if one.has(Delivers)]
+
+    def prepare(self, *, alone: bool) -> None:
+        """Make the connections' rows and free what a dead process held. ``alone``: no other process works on this
+        database, so that nothing need wait for a lease."""
+
+        def unit(tx: Tx) -> int:
+            now = self.hub.now()
+            for name, one in self.hub.connected.items():
+                connections.ensure(
+                    tx, name=name, connector=one.connector.name, side=one.side, mode=one.config.mode, now=now
+                )
+            return deliveries.recover(tx, now=now, everything=alone)
+
+        freed = self.hub.store.run(unit)
+        if freed:
+            log.warning("%d lanes were held by a hub that died; what was being sent is looked up now", freed)
+
+    def step(self) -> int:
+        """Do one round; return how much there was to do (0: idle until the clock moves)."""
+        done = self.check()
+        for name in self.polling:
+            if poll.due(self.hub, name):
+                done += poll.poll(self.hub, name)
+        done += take.take(self.hub)
+        for name in self.sending:
+            done += deliver.drain(self.hub, name)
+        self.sweep()
+        return done
+
+    def check(self) -> int:
+        """Check the connections that are due for it; return how many answered."""
+        return sum(check.check_quietly(self.hub, name) for name in check.due(self.hub))
+
+    def sweep(self) -> None:
+        """Free lanes whose lease is over."""
+        self.hub.store.run(lambda tx: deliveries.recover(tx, now=self.hub.now(), everything=False))
+
+    def prune(self) -> int:
+        """Drop old raw bodies; return how many."""
+        return self.hub.store.run(lambda tx: inbox.prune_arrivals(tx, before=self.hub.now() - KEEP_ARRIVALS))

