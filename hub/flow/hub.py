@@ -35,6 +35,8 @@ class Timing:
     echo_retry: timedelta = timedelta(seconds=1)
     probe_paused_every: timedelta = timedelta(seconds=60)
     routers: timedelta = timedelta(seconds=2)
+    unsaid_rate_limit: timedelta = timedelta(seconds=30)
+    """How long a 429 without a time makes us wait."""
 
 
 @dataclass(frozen=True)

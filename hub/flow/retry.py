@@ -39,7 +39,6 @@ ACTIONS: dict[type[ConnectorError], Action] = {
 """What follows a failed delivery. Anything that is not in it is a bug of the plugin: parked with its trace."""
 
 RATE_LIMIT_ALARM_AFTER = timedelta(hours=1)
-UNSAID_RATE_LIMIT = timedelta(seconds=30)
 MAX_WAIT = timedelta(hours=24)
 
 
@@ -60,7 +59,7 @@ def backoff(hub: Hub, attempt: int) -> timedelta:
 def wait_of(hub: Hub, error: RateLimited) -> timedelta:
     """How long a rate limit makes us wait (at most a day, whatever the vendor says)."""
     if error.retry_after is None:
-        return UNSAID_RATE_LIMIT * hub.random.uniform(1.0, 1.3)
+        return hub.timing.unsaid_rate_limit * hub.random.uniform(1.0, 1.3)
     return min(timedelta(seconds=max(error.retry_after, 0.5)), MAX_WAIT)
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import requests
 from requests.adapters import HTTPAdapter
@@ -68,9 +68,12 @@ def failure_of_transport(error: requests.RequestException, *, effect_possible: b
     return TemporaryFailure(summary, detail=str(error))
 
 
-def rate_limited(response: requests.Response, now: datetime) -> RateLimited:
+def rate_limited(
+    response: requests.Response, now: datetime, *, scope: Literal["lane", "connection"] = "connection"
+) -> RateLimited:
     """A ``RateLimited`` from a 429: reads Retry-After (seconds or date) and X-RateLimit-Reset (ISO time or epoch)."""
-    return RateLimited("the vendor asks to slow down (429)", retry_after=_retry_after(response, now))
+    wait = _retry_after(response, now)
+    return RateLimited("the vendor asks to slow down (429)", retry_after=wait, scope=scope)
 
 
 def _retry_after(response: requests.Response, now: datetime) -> float | None:

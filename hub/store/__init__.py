@@ -1,7 +1,7 @@
 """The database: tables, queries by noun, and the unit of work. The only part of the hub that knows SQLAlchemy."""
 
-from hub.store.engine import DatabaseBusy, lock_file
+from hub.store.engine import DatabaseBusy, Lock, lock_database
 from hub.store.migrate import SchemaTooNew, migrate
 from hub.store.writer import RunAgain, Store, StoreBusy, Tx
 
-__all__ = ["DatabaseBusy", "RunAgain", "SchemaTooNew", "Store", "StoreBusy", "Tx", "lock_file", "migrate"]
+__all__ = ["DatabaseBusy", "Lock", "RunAgain", "SchemaTooNew", "Store", "StoreBusy", "Tx", "lock_database", "migrate"]

@@ -7,12 +7,14 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import make_url
+
+ADVISORY_KEY = 0x5C40
 
 
 class DatabaseBusy(Exception):
-    """Another hub holds this SQLite file; the message names it."""
+    """Another hub holds this database; the message names it."""
 
 
 def open_engines(url: str) -> tuple[Engine, Engine]:
@@ -51,15 +53,24 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
     return engine
 
 
-def lock_file(url: str, owner: str) -> IO[str] | None:
-    """Take the OS lock that keeps a second hub off this SQLite file (``None`` for PostgreSQL).
+class Lock:
+    """Held by the one process that works on a database; it ends with the process, however that ends."""
 
-    Raises :class:`DatabaseBusy` naming the holder. The lock ends with the process, however it ends.
-    """
+    def __init__(self, held: IO[str] | Connection) -> None:
+        self._held = held
+
+    def release(self) -> None:
+        """Let the next hub in."""
+        self._held.close()
+
+
+def lock_database(url: str, owner: str) -> Lock:
+    """Take the lock that keeps a second ``hub run`` off this database. Raises :class:`DatabaseBusy` naming the
+    holder."""
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        return None
-    path = Path(parsed.database + ".lock")
+    if parsed.get_backend_name() != "sqlite":
+        return Lock(_lock_postgresql(url, owner))
+    path = Path(f"{parsed.database}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = path.open("a+")
     try:
@@ -70,10 +81,27 @@ def lock_file(url: str, owner: str) -> IO[str] | None:
         handle.close()
         raise DatabaseBusy(
             f"{parsed.database} is in use by {holder}. Two hubs cannot share one SQLite file: stop the other one, "
-            "or use PostgreSQL."
+            "or use PostgreSQL with `hub web` and `hub worker`."
         ) from None
     handle.seek(0)
     handle.truncate()
     handle.write(f"{owner} (process {os.getpid()})")
     handle.flush()
-    return handle
+    return Lock(handle)
+
+
+def _lock_postgresql(url: str, owner: str) -> Connection:
+    connection = create_engine(
+        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args={"application_name": owner[:60]}
+    ).connect()
+    if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": ADVISORY_KEY}).scalar():
+        return connection
+    holder = connection.execute(
+        text(
+            "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+            "WHERE l.locktype = 'advisory' AND l.objid = :key AND l.granted LIMIT 1"
+        ),
+        {"key": ADVISORY_KEY},
+    ).scalar()
+    connection.close()
+    raise DatabaseBusy(f"this database is in use by {holder or 'another hub'}: stop that hub run first")

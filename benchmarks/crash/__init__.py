@@ -1,0 +1,1 @@
+"""``kill -9`` at random moments while vendors fail: what is lost and what is doubled, counted at the vendors."""

@@ -1,0 +1,96 @@
+"""The hub of a crash run: the embedded hub and its web server, on the fake vendors."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import random
+from datetime import timedelta
+
+import waitress
+from flask import Flask, request
+
+from benchmarks.crash.bugs import BUGS
+from hub.configuration import Connection, Team, Teams
+from hub.flow.hub import Connected, Hub, Timing
+from hub.flow.receive import receive
+from hub.sdk import WebhookRequest
+from hub.store import Store, lock_database, migrate
+from hub.store.secrets import Cipher
+from hub.work.assembly import utc_now
+from hub.work.embedded import Embedded
+from hub.work.engine import Engine
+from tests.fakes.connectors import FakeSettings, FakeSink, FakeSource
+
+KEY = b"Q0tDS0tDS0NLQ0tDS0NLQ0tDS0NLQ0tDS0NLQ0tDS0M="
+TIMING = Timing(
+    lease=timedelta(seconds=20),
+    call=timedelta(seconds=10),
+    first_retry=timedelta(seconds=0.2),
+    longest_retry=timedelta(seconds=2),
+    attempts=50,
+    looks=50,
+    proof_alone_after=timedelta(seconds=1),
+    echo_retry=timedelta(seconds=0.2),
+    unsaid_rate_limit=timedelta(seconds=1),
+    probe_paused_every=timedelta(seconds=1),
+)
+
+
+def connected(name: str, connector: type, url: str) -> Connected:
+    """One connection to a fake vendor."""
+    config = Connection(name=name, connector=connector.name, mode="live")  # type: ignore[attr-defined]
+    return Connected(config=config, connector=connector, settings=FakeSettings(url=url, poll_every=0.3))
+
+
+def build(database: str, vendors: str) -> Hub:
+    """The hub."""
+    return Hub(
+        store=Store(database),
+        cipher=Cipher(KEY),
+        connected={
+            "network": connected("network", FakeSource, f"{vendors}/network"),
+            "desk": connected("desk", FakeSink, f"{vendors}/helpdesk"),
+        },
+        routers=[],
+        teams=Teams(default_team="care", teams={"care": Team(name="care", sink="desk", group="Care")}),
+        categories={},
+        now=utc_now,
+        timing=TIMING,
+        random=random.Random(),
+    )
+
+
+def main() -> None:
+    """Run until killed."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--db", required=True)
+    parser.add_argument("--vendors", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--bug", default="")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR)
+    if options.bug:
+        BUGS[options.bug]()
+    lock = lock_database(options.db, "crash run")
+    migrate(options.db)
+    hub = build(options.db, options.vendors)
+    hub.store.start()
+    work = Embedded(Engine(hub), senders=4)
+    work.start(alone=True)
+    app = Flask("crash")
+
+    @app.post("/hooks/<name>")
+    def hook(name: str) -> tuple[str, int]:
+        headers = {key.lower(): value for key, value in request.headers.items()}
+        answer = receive(
+            hub, name, WebhookRequest("POST", request.path, headers, {}, request.get_data(), hub.now())
+        )
+        return answer.text, answer.status
+
+    waitress.serve(app, host="127.0.0.1", port=options.port, threads=8)
+    lock.release()
+
+
+if __name__ == "__main__":
+    main()

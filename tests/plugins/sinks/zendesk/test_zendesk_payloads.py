@@ -1,0 +1,195 @@
+"""Vendor JSON -> values, settings, and texts for agents, without a server."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from zendesk_cases import ANNA, TOKEN, ticket, vendor_settings
+
+import plugins.sinks.zendesk as plugin
+from hub.sdk import Agent, CommentSeen, Proof, Said
+from plugins.sinks.zendesk import payloads
+from plugins.sinks.zendesk.outgoing import tag_of
+from plugins.sinks.zendesk.redaction import blackened, is_black
+from plugins.sinks.zendesk.settings import ZendeskSettings
+from plugins.sinks.zendesk.wording import _TEXTS, comment_text, proof_text
+
+
+def agent(user_id: str) -> Agent:
+    """Everybody is an agent."""
+    return Agent(id=user_id, role="agent")
+
+
+def audit(*events: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """One audit of a ticket."""
+    return {"id": 1, "author_id": 5, "created_at": "2026-11-22T10:00:00Z", "events": list(events), **more}
+
+
+def said(number: int = 1, **more: Any) -> dict[str, Any]:
+    """A comment event."""
+    return {"id": number, "type": "Comment", "public": True, "html_body": "<p>hi</p>", **more}
+
+
+def only(audits: list[dict[str, Any]]) -> CommentSeen:
+    """The one comment of these audits."""
+    [seen] = payloads.comments_seen("7", audits, agent)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("via", "automatic"),
+    [
+        ({"channel": "web"}, False),
+        ({"channel": "api", "source": {"rel": None}}, False),
+        ({"channel": "email", "source": {"rel": None}}, False),
+        ({"channel": "web", "source": {"rel": "mobile"}}, False),
+        ({"channel": "rule", "source": {"rel": "trigger"}}, True),
+        ({"channel": "rule", "source": {"rel": "automation"}}, True),
+        ({"channel": "system"}, True),
+        ({"channel": "web", "source": {"rel": "merge"}}, True),
+        ({"channel": "answer_bot_for_agents"}, True),
+    ],
+)
+def test_who_is_human(via: dict[str, Any], automatic: bool) -> None:
+    """What rules, merges and bots write is automatic, wherever the via stands; what people write is not."""
+    assert only([audit(said(), via=via)]).comment.automatic is automatic
+    assert only([audit(said(via=via), via={"channel": "web"})]).comment.automatic is automatic
+
+
+def test_a_triggers_comment_in_our_own_update_is_not_ours() -> None:
+    """The audit bears our key, but the rule's comment inside it has no origin."""
+    ours = audit(
+        said(1),
+        said(2, via={"channel": "rule", "source": {"rel": "trigger"}}),
+        metadata={"custom": {payloads.KEY: "k1"}},
+        via={"channel": "api"},
+    )
+    origins = [seen.comment.origin for seen in payloads.comments_seen("7", [ours], agent)]
+    assert origins == ["k1", ""]
+
+
+def test_a_privacy_change_is_told_whatever_the_event_shows() -> None:
+    """The old comment event may show the visibility of then or of today: both give private first, then public."""
+    change = audit({"id": 9, "type": "CommentPrivacyChange", "comment_id": 1, "public": True})
+    for shown in (True, False):
+        states = [s.comment.public for s in payloads.comments_seen("7", [audit(said(public=shown)), change], agent)]
+        assert states == [False, True]
+
+
+def test_a_merge_names_its_target() -> None:
+    """A ticket closed by a merge says where the talk goes on."""
+    text = "This request was closed and merged into request #42 “No parcel”."
+    comments = [only([audit(said(html_body=text))])]
+    assert payloads.merged_into({"tags": ["closed_by_merge"]}, comments) == "42"
+    assert payloads.merged_into({"tags": []}, comments) == ""
+
+
+def test_rich_text_and_attachments() -> None:
+    """HTML becomes plain text, the HTML stays beside it, attachments keep type, name and size."""
+    row = {"id": 3, "content_url": "https://x/1.jpg", "content_type": "image/jpeg", "file_name": "1.jpg", "size": 10}
+    comment = only([audit(said(html_body="<p>One<br>two &amp; three</p>", attachments=[row, None, {}]))]).comment
+    assert comment.text == "One\ntwo & three"
+    assert comment.html == "<p>One<br>two &amp; three</p>"
+    [attachment] = comment.attachments
+    assert (attachment.kind, attachment.name, attachment.size, attachment.id) == ("image", "1.jpg", 10, "3")
+
+
+def test_nulls_everywhere_are_survived() -> None:
+    """Every property of the API may be null: the readers give empty values, not exceptions."""
+    record = payloads.record_changed({"id": 1, "status": None, "tags": None, "updated_at": None}, agent, str)
+    assert (record.record_id, record.status, record.priority, record.tags) == ("1", None, None, None)
+    nothing = audit(said(html_body=None, public=None, attachments=None, via=None), metadata=None, via=None)
+    comment = only([nothing]).comment
+    assert (comment.text, comment.public, comment.automatic, comment.origin) == ("", False, False, "")
+    assert payloads.comments_seen("7", [{"id": 1, "events": None}, {"events": [None, 3]}], agent) == []
+
+
+def test_an_unknown_status_is_kept_beside() -> None:
+    """A status of tomorrow is not guessed at."""
+    record = payloads.record_changed({"id": 1, "status": "snoozed"}, agent, str)
+    assert (record.status, record.vendor_status) == (None, "snoozed")
+
+
+@pytest.mark.parametrize(
+    ("more", "without", "words"),
+    [
+        ({"base_url": "https://help.acme.example"}, (), "either subdomain or base_url"),
+        ({}, ("subdomain",), "either subdomain or base_url"),
+        ({"oauth_token": "t"}, (), "either api_token"),
+        ({}, ("api_token",), "either api_token"),
+        ({}, ("email",), "api_token needs email"),
+        ({"subdomain": "acme.zendesk.com"}, (), "subdomain"),
+        ({"subdomain": "evil/../x"}, (), "subdomain"),
+        ({"webhook_secrets": ["a", "b", "c"]}, (), "webhook_secrets"),
+        ({"assign": "always"}, (), "assign"),
+        ({"poll_every": 1}, (), "poll_every"),
+        ({"agent_langage": "it"}, (), "agent_langage"),
+    ],
+)
+def test_settings_that_cannot_work_say_why(more: dict[str, Any], without: tuple[str, ...], words: str) -> None:
+    """Each wrong combination is refused in words an operator understands, without the secret in them."""
+    values = {name: value for name, value in vendor_settings(**more).items() if name not in without}
+    with pytest.raises(ValidationError, match=words) as caught:
+        ZendeskSettings(**values)
+    assert TOKEN not in str(caught.value)
+
+
+def test_every_sentence_exists_in_both_languages() -> None:
+    """No agent reads a key error; both languages use the same blanks."""
+    import string
+
+    for name, texts in _TEXTS.items():
+        assert set(texts) == {"it", "en"}, name
+        blanks = [{field for _, field, _, _ in string.Formatter().parse(text) if field} for text in texts.values()]
+        assert blanks[0] == blanks[1], name
+
+
+@pytest.mark.parametrize("language", ["it", "en"])
+def test_agents_are_told_when_nothing_is_published(language: Any) -> None:
+    """A connection that only watches says so in every ticket, and braces in a customer's text stay as they are."""
+    text = comment_text(ticket("sch-1", mode="observe"), Said(text="{oops} {0}", author=ANNA), language, opening=True)
+    assert text.startswith("{oops} {0}\n")
+    assert "observe" in text
+    published = proof_text(
+        Proof(state="published", permalink="https://x/1", at=datetime(2026, 1, 2, tzinfo=UTC)), "mastodon", language
+    )
+    assert "https://x/1" in published
+    assert "02.01.2026" in published
+
+
+def test_tags_have_no_blanks() -> None:
+    """Zendesk would split a tag at a blank into two."""
+    assert tag_of("Late Parcel, è tardi!") == "late_parcel_è_tardi"
+
+
+def test_blackening_spares_the_markup() -> None:
+    """Text is marked, tags stay, images and links are marked by attribute; black is recognised."""
+    html, urls = blackened({"html_body": '<p>My <b>id</b> <img src="x"></p>', "attachments": [{"content_url": "u"}]})
+    assert html == '<p><redact>My </redact><b><redact>id</redact></b> <img redact src="x"></p>'
+    assert urls == ["u"]
+    assert is_black({"plain_body": "▇▇ ▇▇!"})
+    assert not is_black({"plain_body": "▇▇ 7"})
+
+
+def test_every_file_says_its_licence() -> None:
+    """zenpy is GPL-3.0, so this folder is; each file of it says so and the licence lies beside them."""
+    folder = Path(str(plugin.__file__)).parent
+    for path in folder.rglob("*.py"):
+        assert path.read_text().startswith("# SPDX-License-Identifier: GPL-3.0-or-later\n"), path
+    assert "GNU GENERAL PUBLIC LICENSE" in (folder / "LICENSE").read_text()
+
+
+def test_the_readmes_example_is_a_valid_configuration() -> None:
+    """What the README shows works, with secrets put in."""
+    text = (Path(str(plugin.__file__)).parent / "README.md").read_text()
+    block = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])["connections"]["acme-zendesk"]
+    assert block.pop("connector") == "zendesk"
+    block["api_token"], block["webhook_secrets"] = TOKEN, ["s"]
+    for name in ("mode",):
+        block.pop(name, None)
+    assert ZendeskSettings(**block).origin == "https://acme.zendesk.com"
