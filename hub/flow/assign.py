@@ -28,6 +28,14 @@ def team_for(hub: Hub, *, source: str, fields: dict[str, str]) -> Team:
     )
 
 
+def is_second_step(ticket: Row[Any]) -> bool:
+    """True when the record is opened unassigned: something must be asked first, or a single agent was named.
+
+    Otherwise the team stands in the opening, which saves the vendor's quota one call per ticket.
+    """
+    return bool(ticket.missing or ticket.agent)
+
+
 def assign(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, agent: str = "") -> None:
     """Tell the helpdesk the team (and agent), as the second delivery of a ticket.
 

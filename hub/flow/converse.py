@@ -91,7 +91,7 @@ def _new(hub: Hub, tx: Tx, row: Row[Any], message: Message, classified: Classifi
         _follow_up(hub, tx, ticket, message, reopen=reopen)
     tickets.add_event(tx, ticket.id, "customer_wrote", now=now, actor=message.author.label, message=stored.id)
     to_helpdesk(hub, tx, track.fresh(tx, ticket.id), stored, cause=f"message:{message.network}:{message.id}", now=now)
-    if is_new:
+    if is_new and assign.is_second_step(ticket):
         assign.assign(hub, tx, track.fresh(tx, ticket.id), cause=ticket.uid, agent=ticket.agent)
     inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
 
@@ -177,11 +177,9 @@ def _follow_up(hub: Hub, tx: Tx, ticket: Row[Any], message: Message, *, reopen: 
 def to_helpdesk(hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any], *, cause: str, now: datetime) -> None:
     """Open the helpdesk record with this message, or add the message to it."""
     said = said_of(stored, people.as_identity(people.identity_by_id(tx.connection, stored.identity_id)))
-    view = track.view_of(hub, tx.connection, ticket)
-    if track.has_record(tx.connection, ticket):
-        body: OpenTicket | AddComment = AddComment(ticket=view, said=said, public=True)
-    else:
-        body = OpenTicket(ticket=view, said=said)
+    known = track.has_record(tx.connection, ticket)
+    view = track.view_of(hub, tx.connection, ticket, unassigned=not known and assign.is_second_step(ticket))
+    body: OpenTicket | AddComment = (AddComment if known else OpenTicket)(ticket=view, said=said, public=True)
     track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now, message_id=stored.id)
     if ticket.status == "open" and ticket.answered_at is not None and isinstance(body, AddComment):
         track.tell_sink(hub, tx, ticket, cause=f"reopen:{cause}", now=now, by_person=True, status="open", soon=True)

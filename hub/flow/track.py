@@ -16,8 +16,8 @@ FUSE_WINDOW = timedelta(hours=1)
 PRIORITIES = {"low": 0, "normal": 1, "high": 2, "urgent": 3}
 
 
-def view_of(hub: Hub, connection: Connection, ticket: Row[Any]) -> TicketView:
-    """The ticket as a sink's connector sees it."""
+def view_of(hub: Hub, connection: Connection, ticket: Row[Any], *, unassigned: bool = False) -> TicketView:
+    """The ticket as a sink's connector sees it; ``unassigned`` leaves out the team's group."""
     identity = people.identity_by_id(connection, ticket.identity_id)
     last = messages.last_inbound(connection, ticket.id)
     source = connections.get(connection, ticket.connection)
@@ -39,7 +39,7 @@ def view_of(hub: Hub, connection: Connection, ticket: Row[Any]) -> TicketView:
         priority=ticket.priority,
         status=ticket.status,
         team=ticket.team,
-        group=team.group if team else "",
+        group=team.group if team and not unassigned else "",
         tags=tuple(ticket.tags or ()),
         fields=hub.decrypt_json(ticket.fields),
         missing=tuple(ticket.missing or ()),

@@ -164,8 +164,8 @@ class Unreadable(Event):
 
 
 class Agent(Value):
-    """A person or program of the helpdesk. Only ``role`` on the hub's allow-list and not ``automatic`` speaks to
-    customers."""
+    """A person or program of the helpdesk. Only ``role`` on the hub's allow-list (agent, admin) and not ``automatic``
+    speaks to customers. As an assignee, an empty one means "nobody"."""
 
     id: str = ""
     name: str = ""

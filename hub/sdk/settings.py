@@ -13,7 +13,8 @@ Secret = SecretStr
 class Settings(BaseModel):
     """Base of every connector's settings. Unknown keys are refused; give each field a description and an example."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # An error of the block as a whole would otherwise print it, with its tokens.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def _base_url(value: str) -> str:

@@ -262,6 +262,17 @@ def test_a_validation_error_is_refused_with_a_code_and_no_customer_text() -> Non
     assert error.vendor_request_id == "r-1"
 
 
+@responses.activate
+def test_a_customer_deleted_in_zendesk_is_made_again() -> None:
+    """A refusal may mean that the remembered user is gone: the next attempt asks for it anew."""
+    responses.post(f"{API}/users/create_or_update.json", json={"user": {"id": 5}}, status=201)
+    responses.post(f"{API}/tickets.json", json={"error": "RecordInvalid"}, status=422)
+    sink = make_sink(vendor_settings())
+    for _ in range(2):
+        assert isinstance(error_of(sink, opening("sch-1")), Refused)
+    assert len([call for call in responses.calls if "create_or_update" in str(call.request.url)]) == 2
+
+
 def test_ids_that_are_no_numbers_never_reach_an_address(uid: str) -> None:
     """A record id like "1/../users" is refused before anything is sent."""
     sink = make_sink(vendor_settings())

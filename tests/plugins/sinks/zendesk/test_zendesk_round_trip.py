@@ -6,44 +6,26 @@ from datetime import UTC, datetime
 
 import pytest
 import requests
-from zendesk_cases import ANNA, Account, comment, fields, make_sink, opening, ticket
+from zendesk_cases import ANNA, Account, comment, fields, make_sink, opened, opening, read, ticket
 
 from hub.sdk import (
     Absent,
     AddComment,
     AuthenticationFailed,
     CannotTell,
-    CommentSeen,
     ConfigurationError,
     Delivery,
     Failure,
     Found,
-    Hint,
     Identity,
     Proof,
     Quote,
     Receipt,
-    RecordChanged,
     RedactComment,
     Refused,
     Said,
     TemporaryFailure,
 )
-from plugins.sinks.zendesk.sink import ZendeskSink
-
-
-def opened(sink: ZendeskSink, uid: str, **more: object) -> Receipt:
-    """The receipt of a ticket just opened."""
-    result = sink.deliver([opening(uid, **more)])[0]  # type: ignore[arg-type]
-    assert isinstance(result, Receipt), result
-    return result
-
-
-def read(sink: ZendeskSink, record_id: str) -> tuple[RecordChanged, list[CommentSeen]]:
-    """A record and its comments as the hub would complete a hint."""
-    events = sink.complete(Hint(event_key="x", record=record_id))
-    records = [event for event in events if isinstance(event, RecordChanged)]
-    return records[0], [event for event in events if isinstance(event, CommentSeen)]
 
 
 def test_check_connection_tells_whose_account_it_is(account: Account) -> None:
@@ -212,99 +194,6 @@ def test_what_the_company_said_elsewhere_is_not_put_in_the_customers_mouth(accou
     assert "outside the helpdesk" in comments[1].comment.text
 
 
-def test_a_trigger_is_no_human(account: Account, uid: str) -> None:
-    """A public comment by a business rule is marked automatic and has no role that may speak."""
-    sink = account.sink()
-    receipt = opened(sink, uid)
-    account.sandbox.answer(receipt.vendor_id, "Thank you for waiting", public=True, automatic=True)
-    _, comments = read(sink, receipt.vendor_id)
-    assert (comments[1].comment.automatic, comments[1].comment.via) == (True, "rule/trigger")
-    assert comments[1].comment.author.role == "system"
-
-
-def test_a_role_off_the_list_may_not_speak(account: Account, uid: str) -> None:
-    """With ``human_roles = ["admin"]`` an agent's comment bears a role nobody allows."""
-    sink = account.sink(human_roles=("admin",))
-    receipt = opened(sink, uid)
-    account.sandbox.answer(receipt.vendor_id, "hello", public=True)
-    _, comments = read(sink, receipt.vendor_id)
-    assert [seen.comment.author.role for seen in comments] == ["end-user", "other:agent"]
-
-
-def test_a_note_made_public_is_two_events(account: Account, uid: str) -> None:
-    """Even when both are read at once, the note is first seen private, and then public under another key."""
-    sink = account.sink()
-    receipt = opened(sink, uid)
-    note_id = account.sandbox.answer(receipt.vendor_id, "He is a difficult customer", public=False)
-    _, before = read(sink, receipt.vendor_id)
-    account.sandbox.make_public(receipt.vendor_id, note_id)
-    _, after = read(account.sink(), receipt.vendor_id)
-    states = [(seen.event_key, seen.comment.public) for seen in after if seen.comment.id == note_id]
-    assert states == [(f"comment:{note_id}:private", False), (f"comment:{note_id}:public", True)]
-    assert before[-1].event_key == f"comment:{note_id}:private"
-
-
-def test_two_changes_within_one_second_are_two_events(account: Account, uid: str) -> None:
-    """Zendesk counts whole seconds; the key of a record's state tells two states of one second apart."""
-    sink = account.sink()
-    receipt = opened(sink, uid)
-    keys = set()
-    for status in ("open", "pending", "solved"):
-        account.sandbox.update(receipt.vendor_id, status=status)
-        keys.add(read(sink, receipt.vendor_id)[0].event_key)
-    assert len(keys) == 3
-
-
-def test_the_export_hints_at_our_tickets_only(account: Account, uid: str) -> None:
-    """A changed ticket of ours gives one hint, a ticket of somebody else none, a deleted one a deletion."""
-    sink = account.sink()
-    start = sink.fetch_page(sink.first_cursor())
-    foreign = account.as_agent("POST", "/api/v2/tickets.json", {"ticket": {"comment": {"body": "not ours"}}})
-    kept, gone = opened(sink, uid), opened(sink, f"{uid}-gone")
-    account.sandbox.update(kept.vendor_id, status="open", tags_add=("t",))
-    requests.delete(
-        f"{account.url}/api/v2/tickets/{gone.vendor_id}.json",
-        auth=(f"{sink.settings.email}/token", sink.settings.api_token.get_secret_value()),  # type: ignore[union-attr]
-        timeout=5,
-    ).raise_for_status()
-    page = sink.fetch_page(start.cursor)
-    by_record = {getattr(event, "record", getattr(event, "record_id", "")): event for event in page.events}
-    assert set(by_record) == {kept.vendor_id, gone.vendor_id}
-    assert isinstance(by_record[kept.vendor_id], Hint)
-    deleted = by_record[gone.vendor_id]
-    assert isinstance(deleted, RecordChanged)
-    assert deleted.deleted
-    assert deleted.external_id == f"{uid}-gone"
-    assert not page.has_more
-    assert sink.fetch_page(page.cursor).events == ()
-    assert sink.complete(Hint(event_key="x", record=str(foreign["ticket"]["id"]))) == []
-    assert [event.deleted for event in sink.complete(Hint(event_key="x", record=gone.vendor_id))] == [True]  # type: ignore[union-attr]
-
-
-def test_the_first_cursor_is_as_fresh_as_the_export_allows(account: Account) -> None:
-    """Zendesk wants a start at least a minute ago: ours is accepted and no older than that; a fresher one is not."""
-    sink = account.sink()
-    cursor = sink.first_cursor()
-    assert 60 < datetime.now(UTC).timestamp() - cursor["start_time"] < 66
-    assert sink.fetch_page(cursor).cursor["cursor"]
-    with pytest.raises(ConfigurationError, match="StartTimeTooRecent"):
-        sink.fetch_page({"start_time": int(datetime.now(UTC).timestamp())})
-
-
-def test_many_audits_are_read_page_by_page(account: Account, uid: str) -> None:
-    """The newest of more than a hundred comments is there, and an old delivery is still found."""
-    sink = account.sink()
-    receipt = opened(sink, uid)
-    for number in range(105):
-        account.sandbox.answer(receipt.vendor_id, f"answer {number}", public=True)
-    _, comments = read(sink, receipt.vendor_id)
-    assert [seen.comment.text for seen in comments[-2:]] == ["answer 103", "answer 104"]
-    last = comment(uid, receipt.vendor_id, key=f"{uid}-last")
-    assert isinstance(sink.find(last), Absent)
-    sink.deliver([last])
-    assert isinstance(sink.find(last), Found)
-
-
 def test_a_closed_ticket_takes_a_follow_up_only(account: Account, uid: str) -> None:
     """A comment is refused as "closed"; a follow-up under the same external id is made once and found."""
     sink = account.sink()
@@ -349,6 +238,26 @@ def test_a_late_safe_update_reads_again(account: Account, uid: str) -> None:
     result = sink.deliver([fields(uid, receipt.vendor_id, key=f"{uid}-2", status="open")])[0]
     assert isinstance(result, Failure)
     assert isinstance(result.error, TemporaryFailure)
+
+
+def test_a_tag_set_between_read_and_write_survives(account: Account, uid: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The agent tags the ticket after we read it and before we write: both tags are there in the end."""
+    sink = account.sink()
+    receipt = opened(sink, uid)
+    read_ticket, raced = sink._client.ticket, []
+
+    def read_then_race(ticket_id: str) -> dict[str, object]:
+        current = read_ticket(ticket_id)
+        if not raced:
+            raced.append(True)
+            account.sandbox.update(ticket_id, tags_add=("by_agent",))
+            return current | {"updated_at": "2026-01-01T00:00:00Z"}  # as if the agent had come a second later
+        return current
+
+    monkeypatch.setattr(sink._client, "ticket", read_then_race)
+    assert isinstance(sink.deliver([fields(uid, receipt.vendor_id, key=f"{uid}-t", tags_add=("ours",))])[0], Receipt)
+    monkeypatch.undo()
+    assert {"by_agent", "ours"} <= set(read(sink, receipt.vendor_id)[0].tags or ())
 
 
 def test_the_sandbox_refuses_a_stale_safe_update(account: Account, uid: str) -> None:

@@ -18,10 +18,14 @@ import requests
 
 from hub.sdk import (
     AddComment,
+    CommentSeen,
     Delivery,
+    Hint,
     HttpSession,
     Identity,
     OpenTicket,
+    Receipt,
+    RecordChanged,
     Said,
     TicketView,
     Toolbox,
@@ -143,3 +147,17 @@ def running_sandbox(state: Path, *, description: Path | None = None) -> Iterator
         finally:
             process.stdin.close()
             assert process.wait(10) == 0
+
+
+def opened(sink: ZendeskSink, uid: str, **more: object) -> Receipt:
+    """The receipt of a ticket just opened."""
+    result = sink.deliver([opening(uid, **more)])[0]  # type: ignore[arg-type]
+    assert isinstance(result, Receipt), result
+    return result
+
+
+def read(sink: ZendeskSink, record_id: str) -> tuple[RecordChanged, list[CommentSeen]]:
+    """A record and its comments as the hub would complete a hint."""
+    events = sink.complete(Hint(event_key="x", record=record_id))
+    records = [event for event in events if isinstance(event, RecordChanged)]
+    return records[0], [event for event in events if isinstance(event, CommentSeen)]

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Zendesk plugin: registers its sink and does nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hub.sdk import Sink, hookimpl
+
+
+@hookimpl
+def register_sinks() -> Sequence[type[Sink]]:
+    """The one sink of this plugin."""
+    from plugins.sinks.zendesk.sink import ZendeskSink
+
+    return [ZendeskSink]

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one seam where answers of Zendesk become errors of ours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import requests
+
+from hub.sdk import AuthenticationFailed, ConnectorError, OutcomeUnknown, Refused, TemporaryFailure, rate_limited
+
+CLOSED = "closed"
+"""``detail`` of the ``Refused`` for a closed ticket: nothing but a follow-up can go on."""
+GONE = "gone"
+"""``detail`` of the ``Refused`` for a record that does not exist (any more)."""
+
+
+class UpdateConflict(TemporaryFailure):
+    """Somebody changed the ticket between our read and our write (409): nothing was written."""
+
+
+def failure_of_answer(response: requests.Response, now: datetime, *, effect_possible: bool) -> ConnectorError:
+    """The error for an answer other than 2xx. ``effect_possible``: the request would change something for good."""
+    status, request_id = response.status_code, response.headers.get("X-Zendesk-Request-Id", "")
+    problem = _problem(response)
+    code = _code(problem)
+    detail = response.text[:2000]
+    if status == 429:
+        limited = rate_limited(response, now)
+        limited.vendor_request_id = request_id
+        return limited
+    if status == 401:
+        return AuthenticationFailed(
+            "Zendesk refuses the credentials (401)", detail=detail, vendor_request_id=request_id
+        )
+    # A key that was used before with another body means that a record was made: look for it, do not park.
+    if "dempoten" in detail:
+        return OutcomeUnknown("Zendesk knows our key already", detail=detail, vendor_request_id=request_id)
+    if status == 409:
+        return UpdateConflict(f"somebody else changed the ticket ({code or 409})", detail=detail)
+    if status >= 500 or status == 408:
+        # Zendesk's edge answers 502 to 504 also when the application went on: after a write nobody knows.
+        kind = OutcomeUnknown if effect_possible else TemporaryFailure
+        return kind(f"Zendesk has a problem ({status})", detail=detail, vendor_request_id=request_id)
+    if status == 404:
+        return Refused("the record is gone (404)", detail=GONE, vendor_request_id=request_id)
+    if _is_closed(problem):
+        return Refused("the record is closed", detail=CLOSED, vendor_request_id=request_id)
+    if 300 <= status < 400:
+        return TemporaryFailure(f"Zendesk redirects ({status}); check subdomain or base_url", detail=detail)
+    return Refused(
+        f"Zendesk refuses it ({status} {code})".replace(" )", ")"), detail=detail, vendor_request_id=request_id
+    )
+
+
+def not_json(response: requests.Response, *, effect_possible: bool) -> ConnectorError:
+    """The error for a 2xx whose body cannot be read: the effect is there, its id is not."""
+    kind = OutcomeUnknown if effect_possible else TemporaryFailure
+    return kind(
+        f"Zendesk answered {response.status_code} with something other than JSON",
+        detail=response.text[:500],
+        vendor_request_id=response.headers.get("X-Zendesk-Request-Id", ""),
+    )
+
+
+def _problem(response: requests.Response) -> dict[str, Any]:
+    try:
+        body = response.json()
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _code(problem: dict[str, Any]) -> str:
+    error = problem.get("error")
+    if isinstance(error, dict):  # some endpoints nest it: {"error": {"title": ..., "message": ...}}
+        error = error.get("title")
+    return str(error)[:60] if error else ""
+
+
+def _is_closed(problem: dict[str, Any]) -> bool:
+    # The sentence stands under details.status: "Status closed prevents ticket update".
+    # https://github.com/Speedygeek/ZendeskApi_v2/issues/59
+    details = problem.get("details")
+    status = details.get("status") if isinstance(details, dict) else None
+    return any("closed" in str(entry).lower() for entry in status) if isinstance(status, list) else False

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What an operator sets for a Zendesk connection."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import ConfigDict, model_validator
+
+from hub.sdk import BaseUrl, Field, Secret, Settings
+
+AssignMode = Literal["off", "fields", "group", "agent"]
+
+
+class ZendeskSettings(Settings):
+    """One Zendesk account. Give ``subdomain`` (or ``base_url``) and either ``email`` with ``api_token`` or an
+    ``oauth_token``."""
+
+    # Pydantic would print the whole block, tokens and all, beside an error of the block as a whole.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    subdomain: str = Field(
+        "", pattern=r"^([a-z0-9][a-z0-9-]*)?$", description="The part before .zendesk.com", examples=["acme"]
+    )
+    base_url: BaseUrl | None = Field(
+        None, description="Instead of the subdomain: a sandbox or an own domain", examples=["https://help.acme.example"]
+    )
+    email: str = Field(
+        "", description="E-mail of the agent account the token belongs to", examples=["hub@acme.example"]
+    )
+    api_token: Secret | None = Field(None, description='API token, for example { env = "ZENDESK_TOKEN" }')
+    oauth_token: Secret | None = Field(None, description="OAuth access token, instead of email and api_token")
+    webhook_secrets: tuple[Secret, ...] = Field(
+        (), max_length=2, description="Signing secrets of the webhook; two while one replaces the other"
+    )
+    assign: AssignMode = Field(
+        "fields",
+        description="How far routing may go: off, fields (tags and custom fields only), group, agent",
+    )
+    human_roles: tuple[str, ...] = Field(
+        ("agent", "admin"), description="Zendesk roles whose public comments may reach customers"
+    )
+    agent_language: Literal["it", "en"] = Field("en", description="Language of what agents read from the hub")
+    poll_every: float = Field(30.0, ge=6, description="Seconds between polls; the export allows 10 calls a minute")
+    tag_prefix: str = Field("sch", pattern=r"^[a-z0-9]+$", description="Our tags start with it", examples=["sch"])
+    permalink_field: int | None = Field(None, description="Id of a text field for the address of the customer's post")
+    proof_field: int | None = Field(None, description="Id of a text field for the address of the published answer")
+    field_ids: dict[str, int] = Field(
+        default_factory=dict,
+        description="Custom field id per collected field; what has none goes into an internal note",
+        examples=[{"order_number": 360000000001}],
+    )
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Self:
+        if bool(self.subdomain) == bool(self.base_url):
+            raise ValueError("give either subdomain or base_url")
+        if bool(self.api_token) == bool(self.oauth_token):
+            raise ValueError("give either api_token (with email) or oauth_token")
+        if self.api_token and not self.email:
+            raise ValueError("api_token needs email, the account it belongs to")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """Scheme and host of the account, without a trailing slash."""
+        return self.base_url or f"https://{self.subdomain}.zendesk.com"

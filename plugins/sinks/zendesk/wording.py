@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What agents read from the hub, in Italian and English."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hub.sdk import Proof, Quote, Said, TicketView
+
+Language = Literal["it", "en"]
+
+_QUOTE_LENGTH = 600
+_QUOTES = 6
+
+_TEXTS: dict[str, dict[Language, str]] = {
+    "posted": {"en": "Posted on {network}: {permalink}", "it": "Scritto su {network}: {permalink}"},
+    "posted_nowhere": {"en": "Posted on {network}", "it": "Scritto su {network}"},
+    "quote": {"en": "{author} had written:", "it": "{author} aveva scritto:"},
+    "quote_own": {"en": "We had answered:", "it": "Avevamo risposto:"},
+    "attachments": {"en": "Attached to the post:", "it": "Allegati al post:"},
+    "answer_public": {
+        "en": "Your public comment will appear on {network} under the customer's post, readable by everybody.",
+        "it": "Il tuo commento pubblico apparirà su {network} sotto il post del cliente, leggibile da tutti.",
+    },
+    "answer_restricted": {
+        "en": "Your public comment will appear on {network} under the customer's post, as visible as that post.",
+        "it": "Il tuo commento pubblico apparirà su {network} sotto il post del cliente, visibile quanto quel post.",
+    },
+    "answer_direct": {
+        "en": "Your public comment will reach the customer on {network} as a private message.",
+        "it": "Il tuo commento pubblico arriverà al cliente su {network} come messaggio privato.",
+    },
+    "not_live": {
+        "en": "Nothing is published yet: this connection is in mode “{mode}”.",
+        "it": "Per ora nulla viene pubblicato: questa connessione è in modalità “{mode}”.",
+    },
+    "limit": {"en": "Length limit: {limit} characters.", "it": "Lunghezza massima: {limit} caratteri."},
+    "deadline": {"en": "Answer by {at} (UTC).", "it": "Rispondere entro il {at} (UTC)."},
+    "missing": {
+        "en": "Still asked from the customer: {fields}.",
+        "it": "Ancora da chiedere al cliente: {fields}.",
+    },
+    "by_company": {
+        "en": "Written by us on {network}, outside the helpdesk:",
+        "it": "Scritto da noi su {network}, fuori dall'helpdesk:",
+    },
+    "published": {"en": "Published on {network}: {permalink}", "it": "Pubblicato su {network}: {permalink}"},
+    "refused": {
+        "en": "NOT published on {network}: {reason}\nChange the text and send a new public comment, or answer the "
+        "customer another way.",
+        "it": "NON pubblicato su {network}: {reason}\nModifica il testo e invia un nuovo commento pubblico, oppure "
+        "rispondi al cliente in un altro modo.",
+    },
+    "unknown": {
+        "en": "It is not known whether the answer appeared on {network} ({reason}). Please look there before you send "
+        "it again.",
+        "it": "Non è noto se la risposta sia apparsa su {network} ({reason}). Controlla lì prima di inviarla di nuovo.",
+    },
+    "at": {"en": " at {at} (UTC)", "it": " il {at} (UTC)"},
+}
+
+
+def say(name: str, language: Language, **values: object) -> str:
+    """One sentence in the agent's language."""
+    return _TEXTS[name][language].format(**values)
+
+
+def comment_text(ticket: TicketView, said: Said, language: Language, *, opening: bool) -> str:
+    """A comment of a record: what was said, and below a line what the agent must know before typing an answer."""
+    network = _title(ticket.network)
+    head = say("by_company", language, network=network) + "\n\n" if said.by_company else ""
+    below: list[str] = []
+    if said.permalink or opening:
+        name = "posted" if said.permalink else "posted_nowhere"
+        below.append(say(name, language, network=network, permalink=said.permalink))
+    if said.attachments:
+        below.append(
+            "\n".join([say("attachments", language), *(_attachment_line(a.url, a.alt_text) for a in said.attachments)])
+        )
+    below += [_quote(quote, language) for quote in said.context[-_QUOTES:]]
+    if opening:
+        below.append("\n".join(_before_typing(ticket, network, language)))
+    body = head + (said.text.strip() or "…")
+    return body + ("\n\n────────\n" + "\n\n".join(below) if below else "")
+
+
+def proof_text(proof: Proof, network: str, language: Language) -> str:
+    """Where an answer appeared, or why it did not and what to do."""
+    reason = proof.reason or "?"
+    text = say(proof.state, language, network=_title(network), permalink=proof.permalink, reason=reason)
+    return text + (
+        say("at", language, at=f"{proof.at:%d.%m.%Y %H:%M}") if proof.at and proof.state == "published" else ""
+    )
+
+
+def _before_typing(ticket: TicketView, network: str, language: Language) -> list[str]:
+    where = {"public": "answer_public", "direct": "answer_direct"}.get(ticket.privacy, "answer_restricted")
+    lines = [say(where, language, network=network)]
+    if ticket.mode != "live":
+        lines = [say("not_live", language, mode=ticket.mode)]
+    if ticket.answer_limit is not None:
+        lines.append(say("limit", language, limit=ticket.answer_limit))
+    if ticket.answer_by is not None:
+        lines.append(say("deadline", language, at=f"{ticket.answer_by:%d.%m.%Y %H:%M}"))
+    lines += [f"{name}: {value}" for name, value in ticket.fields.items()]
+    if ticket.missing:
+        lines.append(say("missing", language, fields=", ".join(ticket.missing)))
+    return lines
+
+
+def _quote(quote: Quote, language: Language) -> str:
+    head = say("quote_own", language) if quote.own else say("quote", language, author=quote.author)
+    text = quote.text if len(quote.text) <= _QUOTE_LENGTH else quote.text[:_QUOTE_LENGTH].rstrip() + " […]"
+    lines = [f"> {line}" for line in text.strip().splitlines()]
+    return "\n".join([head, *lines, *([quote.permalink] if quote.permalink else [])])
+
+
+def _attachment_line(url: str, alt_text: str) -> str:
+    return f"- {url} ({alt_text})" if alt_text else f"- {url}"
+
+
+def _title(network: str) -> str:
+    return network.capitalize()
