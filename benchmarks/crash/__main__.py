@@ -57,7 +57,7 @@ class Run:
     def start_hub(self) -> None:
         """Start the hub; it is not waited for: a kill may come at any moment."""
         command = [sys.executable, "-m", "benchmarks.crash.hub_process", "--db", self.url, "--vendors", self.vendors]
-        command += ["--port", str(self.hub_port), "--bug", self.options.bug]
+        command += ["--port", str(self.hub_port), "--bug", self.options.bug, "--var", str(self.folder)]
         with Path(self.folder, "hub.log").open("ab") as log:
             self.hub = subprocess.Popen(command, stdout=log, stderr=log)
 

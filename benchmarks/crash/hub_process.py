@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import random
 from datetime import timedelta
+from pathlib import Path
 
 import waitress
-from flask import Flask, request
 
 from benchmarks.crash.bugs import BUGS
-from hub.configuration import Connection, Team, Teams
+from hub.catalogue import Catalogue
+from hub.configuration import Connection, HubConfig, Team, Teams
 from hub.flow.hub import Connected, Hub, Timing
-from hub.flow.receive import receive
-from hub.sdk import WebhookRequest
 from hub.store import Store, lock_database, migrate
 from hub.store.secrets import Cipher
+from hub.web import create_app
 from hub.work.assembly import utc_now
 from hub.work.embedded import Embedded
 from hub.work.engine import Engine
@@ -67,9 +68,11 @@ def main() -> None:
     parser.add_argument("--db", required=True)
     parser.add_argument("--vendors", required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--var", required=True)
     parser.add_argument("--bug", default="")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
+    os.environ["HUB_SECRET_KEY"] = KEY.decode()
     if options.bug:
         BUGS[options.bug]()
     lock = lock_database(options.db, "crash run")
@@ -78,17 +81,10 @@ def main() -> None:
     hub.store.start()
     work = Embedded(Engine(hub), senders=4)
     work.start(alone=True)
-    app = Flask("crash")
-
-    @app.post("/hooks/<name>")
-    def hook(name: str) -> tuple[str, int]:
-        headers = {key.lower(): value for key, value in request.headers.items()}
-        answer = receive(
-            hub, name, WebhookRequest("POST", request.path, headers, {}, request.get_data(), hub.now())
-        )
-        return answer.text, answer.status
-
-    waitress.serve(app, host="127.0.0.1", port=options.port, threads=8)
+    var = Path(options.var)
+    config = HubConfig(path=var / "hub.toml", var_dir=var, teams=hub.teams)
+    app = create_app(hub, config, Catalogue.of(FakeSource, FakeSink))
+    waitress.serve(app, host="127.0.0.1", port=options.port, threads=32, _quiet=True)
     lock.release()
 
 
