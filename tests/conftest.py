@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,3 +44,23 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"third-party data not found in {folder}; set HUB_TEST_DATA to its folder")
     return folder
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With ``HUB_TEST_REQUIRE`` (CI) a skipped test is a failed one: nothing is left out in silence."""
+    report = yield
+    if report.skipped and os.environ.get("HUB_TEST_REQUIRE"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which HUB_TEST_REQUIRE forbids: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """The same for a module that skips itself."""
+    report = yield
+    if report.skipped and os.environ.get("HUB_TEST_REQUIRE"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which HUB_TEST_REQUIRE forbids: {report.longrepr}"
+    return report

@@ -29,11 +29,11 @@ def team_for(hub: Hub, *, source: str, fields: dict[str, str]) -> Team:
 
 
 def is_second_step(ticket: Row[Any]) -> bool:
-    """True when the record is opened unassigned: something must be asked first, or a single agent was named.
+    """True when a single agent was named: the record is opened first, then assigned.
 
-    Otherwise the team stands in the opening, which saves the vendor's quota one call per ticket.
+    A team alone stands in the opening, which saves the vendor's quota one call per ticket.
     """
-    return bool(ticket.missing or ticket.agent)
+    return bool(ticket.agent)
 
 
 def assign(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, agent: str = "") -> None:
@@ -54,5 +54,4 @@ def assign(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, agent: str = "") -
         soon=True,
         group=team.group,
         agent=agent,
-        fields={"team": team.name},
     )

@@ -1,0 +1,85 @@
+# Two commands are enough: `make run` to try the hub, `make test` to prove it. `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+HUB := $(VENV)/bin/hub
+
+KILLS ?= 20
+DB ?= sqlite
+BUG ?=
+FILE ?=
+COLUMN ?= text
+AUTHOR ?=
+TIME ?=
+SPEED ?= 0
+LIMIT ?=
+T ?=
+
+.PHONY: help run test check lint format types imports crash bench-flow replay browser clean distclean
+
+help: ## Show the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name about; do printf '  %-12s %s\n' "$$name" "$$about"; done
+
+# pip is the last thing venv makes: with it there, an interrupted one is not taken for whole.
+READY := $(VENV)/bin/pip
+
+# Files that say "installed": fast the second time, made again when the dependencies change.
+$(READY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; $$($(PYTHON) --version 2>&1) was found. Name another: make PYTHON=python3.12 …"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "This Python cannot make virtual environments: install the package python3-venv (Debian, Ubuntu: apt install python3-venv)."; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/installed-run: setup.cfg pyproject.toml | $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[trial,zendesk]'
+	@touch $@
+
+$(VENV)/installed-dev: setup.cfg pyproject.toml | $(READY)
+	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/installed-run
+
+run: $(VENV)/installed-run ## Run the hub with its trial: open the address it prints
+	@exec $(HUB) run --config config
+
+test: $(VENV)/installed-dev ## Run the tests (T=tests/cli to choose)
+	$(PY) -m pytest $(T)
+
+browser: $(VENV)/installed-dev ## Walk through the trial page with a real browser
+	$(PY) -m pytest tests/trial/test_browser_walk.py
+
+check: lint types imports test ## Everything that must pass before a change is handed in
+
+lint: $(VENV)/installed-dev ## Style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: $(VENV)/installed-dev ## Mend the style
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+types: $(VENV)/installed-dev ## mypy, strict
+	$(VENV)/bin/mypy
+
+imports: $(VENV)/installed-dev ## Who may import whom
+	$(VENV)/bin/lint-imports
+
+crash: $(VENV)/installed-dev ## Kill the hub again and again: KILLS=20 DB=sqlite|postgresql BUG=
+	$(PY) -m benchmarks.crash --kills $(KILLS) --db $(DB) --bug "$(BUG)"
+
+bench-flow: $(VENV)/installed-dev ## How many messages a second go through the flow
+	$(PY) -m benchmarks.flow
+
+replay: $(VENV)/installed-run ## Replay recorded texts through a running `make run`: FILE=x.csv COLUMN=text AUTHOR= TIME= SPEED=
+	@test -n "$(FILE)" || { echo 'Say which file: make replay FILE=tweets.csv COLUMN=text AUTHOR=author TIME=created_at'; exit 2; }
+	@exec $(HUB) replay "$(FILE)" --config config --text-column "$(COLUMN)" \
+	  $(if $(AUTHOR),--author-column "$(AUTHOR)") $(if $(TIME),--time-column "$(TIME)" --speed $(SPEED)) $(if $(LIMIT),--limit $(LIMIT))
+
+clean: ## Remove what tests and builds leave behind; the hub's data stays
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## Remove the environment too
+	rm -rf $(VENV) *.egg-info
