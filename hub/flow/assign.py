@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row
-
 from hub.configuration import Team
 from hub.flow import track
 from hub.flow.hub import Hub
-from hub.store import Tx, tickets
+from hub.store import Row, Tx, tickets
 
 
 def team_for(hub: Hub, *, source: str, fields: dict[str, str]) -> Team:

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row
-
 from hub.flow import texts, track
 from hub.flow.hub import Hub
 from hub.sdk import Account, AddComment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
 from hub.sdk.text import length, split
-from hub.store import Tx, connections, deliveries, messages, people, tickets
+from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, tickets
 
 SEND_DRAFT_TAG = "sch-send"
 DRAFT = "draft: waits for the agent's word"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Row
-
 from hub.flow.hub import Hub
 from hub.sdk import AnyEvent, Event, MessageSeen
 from hub.sdk.connectors import Completes
-from hub.store import Tx, inbox, messages
+from hub.store import Row, Tx, inbox, messages
 
 
 def fill_from_store(hub: Hub, event: MessageSeen) -> MessageSeen | None:

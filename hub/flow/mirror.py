@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from hub.flow import compose, texts, track
 from hub.flow.converse import text_hash
 from hub.flow.hub import Hub
 from hub.sdk import AddComment, CommentSeen, RecordChanged, Said
-from hub.store import Tx, deliveries, inbox, messages, records, tickets
+from hub.store import Row, Tx, deliveries, inbox, messages, records, tickets
 
 SINK_VERBS = ("open_ticket", "add_comment", "update_fields")
 HUMAN_ROLES = ("agent", "admin")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from dataclasses import dataclass
 
@@ -79,7 +78,7 @@ def _events(connector: ReceivesWebhooks, request: WebhookRequest) -> tuple[list[
         events = list(connector.events(request))
     except UnsupportedEvent as error:
         return [], f"ignored: {error.summary}"
-    except (PayloadNotUnderstood, RecursionError, json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (PayloadNotUnderstood, RecursionError, ValueError, OverflowError) as error:
         reason = error.summary if isinstance(error, ConnectorError) else f"not readable ({type(error).__name__})"
         digest = hashlib.sha256(request.body).hexdigest()
         return [Unreadable(event_key=f"body:{digest}", raw="", reason=reason)], f"parked: {reason}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 SenderKind = Literal["person", "agent", "bot", "system"]
 Privacy = Literal["public", "unlisted", "followers", "direct"]
@@ -15,6 +15,17 @@ TicketStatus = Literal["new", "open", "pending", "hold", "solved", "closed"]
 Priority = Literal["low", "normal", "high", "urgent"]
 Kind = Literal["complaint", "question", "suggestion", "praise", "other", "spam", "abuse"]
 """What a customer's message can be, and nothing else."""
+
+
+def storable(value: Any) -> Any:
+    """A text without what databases refuse: NUL, and half a surrogate pair. Customers send both."""
+    if not isinstance(value, str) or (value.isascii() and "\x00" not in value):
+        return value
+    return value.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+Text = Annotated[str, BeforeValidator(storable)]
+"""What a vendor or a customer wrote."""
 
 
 class Value(BaseModel):
@@ -27,12 +38,12 @@ class Identity(Value):
     """One account of a person (or bot) on one network. ``(network, id)`` is its natural key."""
 
     network: str
-    id: str
-    handle: str = ""
-    display_name: str = ""
-    profile_url: str = ""
+    id: Text
+    handle: Text = ""
+    display_name: Text = ""
+    profile_url: Text = ""
     kind: SenderKind = "person"
-    organisation: str = ""
+    organisation: Text = ""
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
 
@@ -45,22 +56,22 @@ class Identity(Value):
 class Attachment(Value):
     """A picture, sound or file that belongs to a message, by reference. Media bytes are not stored."""
 
-    id: str = ""
+    id: Text = ""
     kind: Literal["image", "video", "audio", "file"] = "file"
-    url: str
-    name: str = ""
-    mime_type: str = ""
+    url: Text
+    name: Text = ""
+    mime_type: Text = ""
     size: int | None = None
-    alt_text: str = ""
+    alt_text: Text = ""
 
 
 class Container(Value):
     """Where a thread lives: a page, board, channel or profile."""
 
     kind: str
-    id: str
-    name: str = ""
-    url: str = ""
+    id: Text
+    name: Text = ""
+    url: Text = ""
 
 
 class Thread(Value):
@@ -70,19 +81,19 @@ class Thread(Value):
     otherwise calls the connector's ``complete``.
     """
 
-    id: str = ""
-    permalink: str = ""
-    title: str = ""
+    id: Text = ""
+    permalink: Text = ""
+    title: Text = ""
     container: Container | None = None
 
 
 class Quote(Value):
     """An earlier message an agent must see to understand this one (parent post, our earlier answer)."""
 
-    author: str
-    text: str
+    author: Text
+    text: Text
     created_at: datetime | None = None
-    permalink: str = ""
+    permalink: Text = ""
     own: bool = False
 
 
@@ -95,22 +106,22 @@ class Message(Value):
     """
 
     network: str
-    id: str
-    revision: str = ""
+    id: Text
+    revision: Text = ""
     thread: Thread = Thread()
     author: Identity
     own: bool = False
-    text: str
-    html: str = ""
-    subject: str = ""
-    language: str = ""
+    text: Text
+    html: Text = ""
+    subject: Text = ""
+    language: Text = ""
     created_at: datetime
     edited_at: datetime | None = None
     privacy: Privacy = "public"
-    reply_to: str = ""
-    parent: str = ""
-    root: str = ""
-    permalink: str = ""
+    reply_to: Text = ""
+    parent: Text = ""
+    root: Text = ""
+    permalink: Text = ""
     attachments: tuple[Attachment, ...] = ()
     mentions: tuple[Identity, ...] = ()
     participants: tuple[Identity, ...] = ()
@@ -128,8 +139,8 @@ class Event(Value):
     ``lane`` orders events among each other (same lane: one after the other); empty lets the hub choose.
     """
 
-    event_key: str
-    lane: str = ""
+    event_key: Text
+    lane: Text = ""
 
 
 class MessageSeen(Event):
@@ -144,7 +155,7 @@ class MessageDeleted(Event):
 
     type: Literal["message_deleted"] = "message_deleted"
     network: str
-    message_id: str
+    message_id: Text
     at: datetime | None = None
 
 
@@ -152,24 +163,24 @@ class Hint(Event):
     """Only "``record`` changed": the hub calls ``complete`` later, and joins hints to one record."""
 
     type: Literal["hint"] = "hint"
-    record: str
+    record: Text
 
 
 class Unreadable(Event):
     """One event inside a readable page or body that could not be understood: stored, parked, the rest goes on."""
 
     type: Literal["unreadable"] = "unreadable"
-    raw: str
-    reason: str
+    raw: Text
+    reason: Text
 
 
 class Agent(Value):
     """A person or program of the helpdesk. Only ``role`` on the hub's allow-list (agent, admin) and not ``automatic``
     speaks to customers. As an assignee, an empty one means "nobody"."""
 
-    id: str = ""
-    name: str = ""
-    role: str = ""
+    id: Text = ""
+    name: Text = ""
+    role: Text = ""
 
 
 class Comment(Value):
@@ -178,23 +189,23 @@ class Comment(Value):
     ``origin`` is the delivery key when the vendor carries it back to us, else empty.
     """
 
-    id: str
+    id: Text
     public: bool
     author: Agent
     automatic: bool = False
-    via: str = ""
-    text: str
-    html: str = ""
+    via: Text = ""
+    text: Text
+    html: Text = ""
     created_at: datetime
     attachments: tuple[Attachment, ...] = ()
-    origin: str = ""
+    origin: Text = ""
 
 
 class CommentSeen(Event):
     """A comment of a record as it is now."""
 
     type: Literal["comment"] = "comment"
-    record_id: str
+    record_id: Text
     comment: Comment
 
 
@@ -202,16 +213,16 @@ class RecordChanged(Event):
     """The fields of a helpdesk record as they are now. ``None`` means "not reported", never "empty"."""
 
     type: Literal["record"] = "record"
-    record_id: str
+    record_id: Text
     changed_at: datetime
     external_id: str = ""
     status: TicketStatus | None = None
-    vendor_status: str = ""
+    vendor_status: Text = ""
     priority: Priority | None = None
     tags: tuple[str, ...] | None = None
     assignee: Agent | None = None
     group: str | None = None
-    version: str = ""
+    version: Text = ""
     deleted: bool = False
     merged_into: str = ""
     created_by_us: bool = True

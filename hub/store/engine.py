@@ -21,7 +21,8 @@ def open_engines(url: str) -> tuple[Engine, Engine]:
     """The writer's engine and the readers' engine for ``url``."""
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url, writer=True), _sqlite(url, writer=False)
-    engine = create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True)
+    # Parameters hold customers' texts, and errors go into the log.
+    engine = create_engine(url, pool_size=20, max_overflow=40, pool_pre_ping=True, hide_parameters=True)
     return engine, engine
 
 
@@ -29,6 +30,7 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
     # Every thread that reads holds a query_only connection: a deferred read-then-write fails at once on SQLite.
     engine = create_engine(
         url,
+        hide_parameters=True,
         connect_args={"check_same_thread": False, "timeout": 30},
         **({"pool_size": 1, "max_overflow": 0} if writer else {"pool_size": 20, "max_overflow": 60}),
     )

@@ -323,3 +323,11 @@ def test_a_crash_between_effect_and_receipt_is_looked_up_after_the_restart(house
     steps(house)
     assert len(house.helpdesk.records) == 1
     assert [row.state for row in house.rows("SELECT state FROM delivery WHERE verb='open_ticket'")] == ["done"]
+
+
+def test_texts_that_no_database_takes_are_stored_without_what_cannot_be(house: House) -> None:
+    """NUL and half a surrogate pair in a customer's text cost themselves, not the message."""
+    house.network.post("anna\x00", "Hel\x00lo \ud83d there")
+    assert webhook(house, None, raw=b'[{"at": ' + b"9" * 5000 + b"}]") == 200
+    steps(house)
+    assert texts(house)[0][0] == "Hello ? there"

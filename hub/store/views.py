@@ -1,0 +1,298 @@
+"""Read-only answers for people: plain frozen values for the console and ``--json``. No secret appears in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, Select, func, literal, or_, select, union_all
+
+from hub.store import connections
+from hub.store import tables as t
+from hub.store.door_view import (
+    INBOX_NEW,
+    INBOX_PARKED,
+    OUTBOX_OPEN,
+    Door,
+    InboxView,
+    OutboxView,
+    ParkedDetail,
+    ParkedView,
+    inbox_rows,
+    outbox_rows,
+    parked,
+    parked_one,
+    without_secrets,
+)
+from hub.store.ticket_view import (
+    AttemptView,
+    DecisionView,
+    DeliveryView,
+    EventView,
+    MessageView,
+    RecordView,
+    RevisionView,
+    ThreadView,
+    TicketDetail,
+    ticket,
+)
+
+__all__ = [
+    "AlarmView",
+    "AttemptView",
+    "AuditView",
+    "ConnectionView",
+    "Counts",
+    "DecisionView",
+    "DeliveryView",
+    "Door",
+    "EventView",
+    "InboxView",
+    "MessageView",
+    "OutboxView",
+    "ParkedDetail",
+    "ParkedView",
+    "RecordView",
+    "RevisionView",
+    "ThreadView",
+    "TicketDetail",
+    "TicketView",
+    "alarms",
+    "audit_rows",
+    "counts",
+    "inbox_rows",
+    "outbox_rows",
+    "overview",
+    "parked",
+    "parked_one",
+    "ticket",
+    "ticket_rows",
+    "without_secrets",
+]
+
+Health = Literal["ok", "paused", "waiting", "failing", "never checked"]
+
+STOP_TALKING = "stop-talking"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """One connection as an operator sees it. ``backlog`` is what waits on either side, without what is parked."""
+
+    name: str
+    connector: str
+    side: str
+    mode: str
+    health: Health
+    paused: str
+    paused_by: str
+    last_error: str
+    last_error_at: datetime | None
+    last_success_at: datetime | None
+    last_event_at: datetime | None
+    next_poll_at: datetime | None
+    blocked_until: datetime | None
+    backlog: int
+    parked: int
+    calls: int
+    signatures_rejected: int
+    fingerprint: str
+    handle: str
+    gone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """One line of the list of tickets."""
+
+    id: int
+    code: str
+    subject: str
+    network: str
+    connection: str
+    author: str
+    status: str
+    kind: str
+    category: str
+    priority: str
+    team: str
+    created_at: datetime
+    updated_at: datetime
+    answered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditView:
+    """What a person did."""
+
+    id: int
+    at: datetime
+    actor: str
+    action: str
+    object: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """An open alarm."""
+
+    connection: str
+    kind: str
+    text: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much there is. Reads whole tables: for a person who asked, not for a page that reloads."""
+
+    tickets: int
+    messages_in: int
+    messages_out: int
+    inbox: dict[str, int]
+    outbox: dict[str, int]
+    alarms: int
+    stop_talking: bool
+
+
+def overview(connection: Connection, now: datetime) -> list[ConnectionView]:
+    """Every connection by name, with its health and what waits."""
+    backlog: dict[str, int] = {}
+    stopped: dict[str, int] = {}
+    for row in connection.execute(_waiting()):
+        counted = stopped if row.state == "parked" else backlog
+        counted[row.connection] = counted.get(row.connection, 0) + row.number
+    return [
+        ConnectionView(
+            name=row.name,
+            connector=row.connector,
+            side=row.side,
+            mode=row.mode,
+            health=_health(row, now),
+            paused=row.paused,
+            paused_by=row.paused_by,
+            last_error=row.last_error,
+            last_error_at=row.last_error_at,
+            last_success_at=row.last_success_at,
+            last_event_at=row.last_event_at,
+            next_poll_at=row.next_poll_at,
+            blocked_until=row.blocked_until,
+            backlog=backlog.get(row.name, 0),
+            parked=stopped.get(row.name, 0),
+            calls=row.calls,
+            signatures_rejected=row.signatures_rejected,
+            fingerprint=row.fingerprint,
+            handle=(row.account or {}).get("handle", ""),
+            gone=row.gone,
+        )
+        for row in connections.every(connection)
+    ]
+
+
+def _waiting() -> Any:
+    def by_state(table: Any, condition: Any) -> Select[Any]:
+        columns = (table.c.connection, table.c.state, func.count().label("number"))
+        return select(*columns).where(condition).group_by(table.c.connection, table.c.state)
+
+    return union_all(by_state(t.inbox, INBOX_NEW), by_state(t.inbox, INBOX_PARKED), by_state(t.delivery, OUTBOX_OPEN))
+
+
+def _health(row: Row[Any], now: datetime) -> Health:
+    if row.paused:
+        return "paused"
+    if row.failures >= connections.BREAKER_OPENS_AFTER:
+        return "failing"
+    if row.blocked_until is not None and row.blocked_until > now:
+        return "waiting"
+    if row.failures or (row.last_error and row.last_success_at is None):
+        return "failing"
+    return "ok" if row.last_success_at is not None else "never checked"
+
+
+def ticket_rows(
+    connection: Connection, *, search: str = "", before: int | None = None, limit: int = 50
+) -> list[TicketView]:
+    """Tickets, newest first; ``search`` in code, subject, author, what was said, and the helpdesk's number."""
+    query = select(t.ticket, t.identity.c.display_name, t.identity.c.handle, t.identity.c.vendor_id).join(
+        t.identity, t.identity.c.id == t.ticket.c.identity_id
+    )
+    if search:
+        said = select(literal(1)).where(
+            t.message.c.ticket_id == t.ticket.c.id, t.message.c.text.icontains(search, autoescape=True)
+        )
+        filed = select(literal(1)).where(
+            t.record_link.c.ticket_id == t.ticket.c.id, t.record_link.c.vendor_id == search
+        )
+        query = query.where(
+            or_(
+                t.ticket.c.code.icontains(search, autoescape=True),
+                t.ticket.c.uid == search,
+                t.ticket.c.subject.icontains(search, autoescape=True),
+                t.identity.c.display_name.icontains(search, autoescape=True),
+                t.identity.c.handle.icontains(search.removeprefix("@"), autoescape=True),
+                said.exists(),
+                filed.exists(),
+            )
+        )
+    if before is not None:
+        query = query.where(t.ticket.c.id < before)
+    return [
+        TicketView(
+            id=row.id,
+            code=row.code,
+            subject=row.subject,
+            network=row.network,
+            connection=row.connection,
+            author=row.display_name or row.handle or row.vendor_id,
+            status=row.status,
+            kind=row.kind,
+            category=row.category,
+            priority=row.priority,
+            team=row.team,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            answered_at=row.answered_at,
+        )
+        for row in connection.execute(query.order_by(t.ticket.c.id.desc()).limit(limit))
+    ]
+
+
+def audit_rows(connection: Connection, limit: int = 200) -> list[AuditView]:
+    """What people did, newest first."""
+    rows = connection.execute(select(t.audit).order_by(t.audit.c.id.desc()).limit(limit))
+    return [
+        AuditView(id=row.id, at=row.at, actor=row.actor, action=row.action, object=row.object, data=row.data or {})
+        for row in rows
+    ]
+
+
+def alarms(connection: Connection) -> list[AlarmView]:
+    """The open alarms, newest first."""
+    return [
+        AlarmView(connection=row.connection, kind=row.kind, text=row.text, opened_at=row.opened_at)
+        for row in connections.alarms(connection)
+    ]
+
+
+def counts(connection: Connection) -> Counts:
+    """How much there is of everything."""
+
+    def grouped(column: Any) -> dict[str, int]:
+        return {
+            str(key): int(number) for key, number in connection.execute(select(column, func.count()).group_by(column))
+        }
+
+    by_direction = grouped(t.message.c.direction)
+    return Counts(
+        tickets=connection.execute(select(func.count()).select_from(t.ticket)).scalar_one(),
+        messages_in=by_direction.get("inbound", 0),
+        messages_out=by_direction.get("outbound", 0),
+        inbox=grouped(t.inbox.c.state),
+        outbox=grouped(t.delivery.c.state),
+        alarms=connection.execute(
+            select(func.count()).select_from(t.alarm).where(t.alarm.c.closed_at.is_(None))
+        ).scalar_one(),
+        stop_talking=bool(connections.read_switch(connection, STOP_TALKING)),
+    )

@@ -1,0 +1,66 @@
+"""How values look on a page: times, links that may be followed, JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, request
+from markupsafe import Markup
+
+from hub.web.running import Running
+from hub.web.sessions import csrf_token
+from hub.web.translation import say
+
+UNITS = (("d", 86400), ("h", 3600), ("min", 60))
+
+
+def moment(value: datetime | None) -> Markup | str:
+    """A point in time as a ``<time>``; the browser turns it to the reader's own zone."""
+    if value is None:
+        return say("word.never")
+    shown = value.strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}">{}</time>').format(value.isoformat(timespec="seconds"), shown)
+
+
+def ago(value: datetime | None) -> Markup | str:
+    """How long ago something was, or how long it still takes; the exact time in its title."""
+    if value is None:
+        return say("word.never")
+    seconds = int((Running.here().hub.now() - value).total_seconds())
+    number, unit = abs(seconds), "s"
+    for name, size in UNITS:
+        if abs(seconds) >= size:
+            number, unit = abs(seconds) // size, name
+            break
+    how_long = f"{number} {say(f'unit.{unit}')}"
+    words = say("time.ago", time=how_long) if seconds >= 0 else say("time.in", time=how_long)
+    exact = value.isoformat(timespec="seconds")
+    return Markup('<time class="ago" datetime="{}" title="{}">{}</time>').format(exact, exact, words)
+
+
+def web_url(value: str) -> str:
+    """The address when it is one of the web: a vendor's word must not become a script."""
+    return value if value.startswith(("https://", "http://")) else ""
+
+
+def pretty(value: Any) -> str:
+    """A JSON value for reading."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, indent=2, default=str)
+
+
+def here_with(**changes: Any) -> str:
+    """This page's address with some of its parameters changed; ``None`` drops one."""
+    kept = {**request.args.to_dict(), **changes}
+    query = urlencode({name: value for name, value in kept.items() if value not in (None, "")})
+    return f"{request.path}?{query}" if query else request.path
+
+
+def install(app: Flask) -> None:
+    """Give the templates these."""
+    app.jinja_env.filters.update(moment=moment, ago=ago, web_url=web_url, pretty=pretty)
+    app.jinja_env.globals.update(here_with=here_with, csrf_token=csrf_token)
