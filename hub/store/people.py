@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select
 
 from hub.sdk import Identity, Thread
+from hub.store import rows
 from hub.store import tables as t
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
+_CUSTOMER_OF = select(t.customer_link.c.customer_id).where(
+    *rows.where(t.customer_link, "identity_id"), t.customer_link.c.undone_at.is_(None)
+)
+
 
 def see_identity(tx: Tx, identity: Identity, *, now: datetime, contact: str | None = None) -> Row[Any]:
-    """The identity's row: made with a customer of its own on first sight, renamed when the network says so.
+    """The identity's row as it is now: made with a customer of its own on first sight, renamed when the network says so.
 
     ``contact`` is the already encrypted JSON of e-mail addresses and phones.
     """
@@ -32,13 +37,11 @@ def see_identity(tx: Tx, identity: Identity, *, now: datetime, contact: str | No
             tx, t.identity, {**key, **shown, "contact": contact, "created_at": now}, key=["network", "vendor_id"]
         )
         if made is not None:
-            customer_id = tx.execute(
-                t.customer.insert().values(name=identity.label, created_at=now).returning(t.customer.c.id)
-            ).scalar_one()
-            tx.execute(
-                t.customer_link.insert().values(
-                    customer_id=customer_id, identity_id=made.id, evidence="first seen", created_at=now
-                )
+            customer = rows.insert_returning(tx, t.customer, {"name": identity.label, "created_at": now})
+            rows.insert(
+                tx,
+                t.customer_link,
+                {"customer_id": customer.id, "identity_id": made.id, "evidence": "first seen", "created_at": now},
             )
             return made
         row = find_identity(tx.connection, identity.network, identity.id)
@@ -46,28 +49,22 @@ def see_identity(tx: Tx, identity: Identity, *, now: datetime, contact: str | No
     changed = {name: value for name, value in shown.items() if value and getattr(row, name) != value}
     if contact:
         changed["contact"] = contact
-    if changed:
-        tx.execute(update(t.identity).where(t.identity.c.id == row.id).values(**changed))
-    return row
+    return (rows.change_returning(tx, t.identity, {"id": row.id}, changed) or row) if changed else row
 
 
 def find_identity(connection: Connection, network: str, vendor_id: str) -> Row[Any] | None:
     """The identity with this natural key."""
-    query = select(t.identity).where(t.identity.c.network == network, t.identity.c.vendor_id == vendor_id)
-    return connection.execute(query).first()
+    return rows.find(connection, t.identity, {"network": network, "vendor_id": vendor_id})
 
 
 def identity_by_id(connection: Connection, identity_id: int) -> Row[Any]:
     """One identity."""
-    return connection.execute(select(t.identity).where(t.identity.c.id == identity_id)).one()
+    return rows.one(connection, t.identity, {"id": identity_id})
 
 
 def customer_of(connection: Connection, identity_id: int) -> int | None:
     """The customer an identity belongs to now."""
-    query = select(t.customer_link.c.customer_id).where(
-        t.customer_link.c.identity_id == identity_id, t.customer_link.c.undone_at.is_(None)
-    )
-    return connection.execute(query).scalar()
+    return connection.execute(_CUSTOMER_OF, rows.at({"identity_id": identity_id})).scalar()
 
 
 def as_identity(row: Row[Any]) -> Identity:
@@ -106,8 +103,7 @@ def see_thread(tx: Tx, network: str, thread: Thread, *, connection: str, now: da
 
 def find_thread(connection: Connection, network: str, vendor_id: str) -> Row[Any] | None:
     """The thread with this natural key."""
-    query = select(t.thread).where(t.thread.c.network == network, t.thread.c.vendor_id == vendor_id)
-    return connection.execute(query).first()
+    return rows.find(connection, t.thread, {"network": network, "vendor_id": vendor_id})
 
 
 def takes_part(tx: Tx, thread_id: int, identity_id: int, *, now: datetime) -> None:

@@ -5,25 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select, text, update
 
+from hub.store import rows
 from hub.store import tables as t
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
+# In the words of the index uq_record_link_active: SQLite passes a partial index over for `active = 1`.
+_ACTIVE_OF_TICKET = (*rows.where(t.record_link, "ticket_id", "connection"), text("record_link.active"))
+_ACTIVE = select(t.record_link).where(*_ACTIVE_OF_TICKET)
+_RETIRE = update(t.record_link).where(*_ACTIVE_OF_TICKET)
+
 
 def active(connection: Connection, ticket_id: int, sink: str) -> Row[Any] | None:
     """The one active record of a ticket at a sink."""
-    query = select(t.record_link).where(
-        t.record_link.c.ticket_id == ticket_id, t.record_link.c.connection == sink, t.record_link.c.active
-    )
-    return connection.execute(query).first()
+    return connection.execute(_ACTIVE, rows.at({"ticket_id": ticket_id, "connection": sink})).first()
 
 
 def find(connection: Connection, sink: str, vendor_id: str) -> Row[Any] | None:
     """The link of a helpdesk record, active or not."""
-    query = select(t.record_link).where(t.record_link.c.connection == sink, t.record_link.c.vendor_id == vendor_id)
-    return connection.execute(query).first()
+    return rows.find(connection, t.record_link, {"connection": sink, "vendor_id": vendor_id})
 
 
 def link(tx: Tx, *, ticket_id: int, sink: str, vendor_id: str, url: str, version: str, now: datetime) -> Row[Any]:
@@ -31,11 +33,7 @@ def link(tx: Tx, *, ticket_id: int, sink: str, vendor_id: str, url: str, version
     known = find(tx.connection, sink, vendor_id)
     if known is not None:
         return known
-    tx.execute(
-        update(t.record_link)
-        .where(t.record_link.c.ticket_id == ticket_id, t.record_link.c.connection == sink, t.record_link.c.active)
-        .values(active=False)
-    )
+    tx.execute(_RETIRE, {**rows.at({"ticket_id": ticket_id, "connection": sink}), "active": False})
     values = {
         "ticket_id": ticket_id,
         "connection": sink,
@@ -47,18 +45,17 @@ def link(tx: Tx, *, ticket_id: int, sink: str, vendor_id: str, url: str, version
         "last_seen_at": now,
         "active": True,
     }
-    return tx.execute(t.record_link.insert().values(**values).returning(t.record_link)).one()
+    return rows.insert_returning(tx, t.record_link, values)
 
 
 def change(tx: Tx, link_id: int, **values: Any) -> None:
     """Set columns of a record link."""
-    tx.execute(update(t.record_link).where(t.record_link.c.id == link_id).values(**values))
+    rows.change(tx, t.record_link, {"id": link_id}, values)
 
 
 def find_comment(connection: Connection, sink: str, vendor_id: str) -> Row[Any] | None:
     """The link of a helpdesk comment."""
-    query = select(t.comment_link).where(t.comment_link.c.connection == sink, t.comment_link.c.vendor_id == vendor_id)
-    return connection.execute(query).first()
+    return rows.find(connection, t.comment_link, {"connection": sink, "vendor_id": vendor_id})
 
 
 def link_comment(
@@ -96,4 +93,4 @@ def link_comment(
 
 def change_comment(tx: Tx, link_id: int, **values: Any) -> None:
     """Set columns of a comment link."""
-    tx.execute(update(t.comment_link).where(t.comment_link.c.id == link_id).values(**values))
+    rows.change(tx, t.comment_link, {"id": link_id}, values)

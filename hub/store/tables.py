@@ -480,6 +480,7 @@ alarm = Table(
     _text("text"),
     Column("opened_at", Utc, nullable=False),
     Column("closed_at", Utc),
+    Column("told", String(8), nullable=False, default="", server_default=""),  # the last news sent: opened, closed
     Index("uq_alarm_open", "connection", "kind", unique=True, **_only_if("closed_at IS NULL")),
 )
 

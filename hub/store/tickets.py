@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from hub.store import rows
 from hub.store import tables as t
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
@@ -15,10 +16,21 @@ from hub.store.writer import Tx
 SAME_TICKET_WITHIN = timedelta(hours=24)
 REOPENS_WITHIN = timedelta(days=7)
 
+_OPEN_OF_CUSTOMER = (
+    select(t.ticket)
+    .where(*rows.where(t.ticket, "identity_id", "connection"), t.ticket.c.status != "closed")
+    .order_by(t.ticket.c.id.desc())
+    .limit(20)
+)
+_TICKETS_HERE = select(t.conversation.c.ticket_id).where(*rows.where(t.conversation, "thread_id", "identity_id"))
+_CHANGE = (
+    update(t.ticket).where(*rows.where(t.ticket, "id")).values(version=t.ticket.c.version + 1).returning(t.ticket)
+)
+
 
 def by_id(connection: Connection, ticket_id: int) -> Row[Any]:
     """One ticket."""
-    return connection.execute(select(t.ticket).where(t.ticket.c.id == ticket_id)).one()
+    return rows.one(connection, t.ticket, {"id": ticket_id})
 
 
 def by_code(connection: Connection, code: str) -> Row[Any] | None:
@@ -29,7 +41,7 @@ def by_code(connection: Connection, code: str) -> Row[Any] | None:
 
 def by_uid(connection: Connection, uid: str) -> Row[Any] | None:
     """The ticket with this uid."""
-    return connection.execute(select(t.ticket).where(t.ticket.c.uid == uid)).first()
+    return rows.find(connection, t.ticket, {"uid": uid})
 
 
 def for_message(
@@ -40,19 +52,12 @@ def for_message(
     Same thread and customer: its unsolved ticket. Else the same identity on the same connection within 24 hours while
     the ticket is unsolved. Else one solved less than 7 days ago in the same thread, reopened.
     """
-    mine = (
-        select(t.ticket)
-        .where(t.ticket.c.identity_id == identity_id, t.ticket.c.connection == source, t.ticket.c.status != "closed")
-        .order_by(t.ticket.c.id.desc())
-        .limit(20)
-    )
-    candidates = connection.execute(mine).all()
+    mine = rows.at({"identity_id": identity_id, "connection": source})
+    candidates = connection.execute(_OPEN_OF_CUSTOMER, mine).all()
     if not candidates:
         return None, False
-    threads = select(t.conversation.c.ticket_id).where(
-        t.conversation.c.thread_id == thread_id, t.conversation.c.identity_id == identity_id
-    )
-    here = {row.ticket_id for row in connection.execute(threads)}
+    in_thread = rows.at({"thread_id": thread_id, "identity_id": identity_id})
+    here = {row.ticket_id for row in connection.execute(_TICKETS_HERE, in_thread)}
     for row in candidates:
         if row.id in here and row.status != "solved":
             return row, False
@@ -67,16 +72,12 @@ def for_message(
 
 def create(tx: Tx, **values: Any) -> Row[Any]:
     """Make a ticket."""
-    return tx.execute(t.ticket.insert().values(**values).returning(t.ticket)).one()
+    return rows.insert_returning(tx, t.ticket, values)
 
 
-def change(tx: Tx, ticket_id: int, *, now: datetime, **values: Any) -> None:
-    """Set columns of a ticket; its version goes up."""
-    tx.execute(
-        update(t.ticket)
-        .where(t.ticket.c.id == ticket_id)
-        .values(updated_at=now, version=t.ticket.c.version + 1, **values)
-    )
+def change(tx: Tx, ticket_id: int, *, now: datetime, **values: Any) -> Row[Any]:
+    """Set columns of a ticket and return it as it is now; its version goes up."""
+    return tx.execute(_CHANGE, {"where_id": ticket_id, "updated_at": now, **values}).one()
 
 
 def see_conversation(
@@ -91,16 +92,12 @@ def see_conversation(
         "created_at": now,
         "last_inbound_at": at,
     }
-    made = insert_new(tx, t.conversation, values, key=["thread_id", "identity_id", "ticket_id"])
-    if made is not None:
-        return int(made.id)
-    where = (
-        (t.conversation.c.thread_id == thread_id)
-        & (t.conversation.c.identity_id == identity_id)
-        & (t.conversation.c.ticket_id == ticket_id)
+    key = {"thread_id": thread_id, "identity_id": identity_id, "ticket_id": ticket_id}
+    row = insert_new(tx, t.conversation, values, key=list(key)) or rows.change_returning(
+        tx, t.conversation, key, {"last_inbound_at": at}
     )
-    changed = update(t.conversation).where(where).values(last_inbound_at=at).returning(t.conversation.c.id)
-    return int(tx.execute(changed).scalar_one())
+    assert row is not None  # noqa: S101 - the insert met it
+    return int(row.id)
 
 
 def conversation_by_id(connection: Connection, conversation_id: int) -> Row[Any]:
@@ -121,7 +118,7 @@ def in_thread(connection: Connection, thread_id: int) -> Sequence[Row[Any]]:
 
 def add_event(tx: Tx, ticket_id: int, kind: str, /, *, now: datetime, actor: str = "", **data: Any) -> None:
     """Add a line to the ticket's timeline."""
-    tx.execute(t.event.insert().values(ticket_id=ticket_id, at=now, kind=kind, actor=actor, data=data or None))
+    rows.insert(tx, t.event, {"ticket_id": ticket_id, "at": now, "kind": kind, "actor": actor, "data": data or None})
 
 
 def timeline(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:

@@ -98,6 +98,7 @@ class Embedded:
                         waiting.append("inbox")
                 for name in waiting:
                     self.nudge(name)
+                self.engine.alert()
                 if time.monotonic() - pruned_at > PRUNE_EVERY:
                     pruned_at = time.monotonic()
                     self.engine.prune()

@@ -5,21 +5,25 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from hub.flow import check, deliver, poll, take
+from hub.configuration import Alerts
+from hub.flow import alert, check, deliver, poll, take
 from hub.flow.hub import Hub
 from hub.sdk.connectors import Delivers, Polls
 from hub.store import Tx, connections, deliveries, inbox
 
 log = logging.getLogger("hub.engine")
 
+ALERT_AGAIN_AFTER = timedelta(seconds=15)
 KEEP_ARRIVALS = timedelta(days=7)
 
 
 class Engine:
     """Runs a hub's flow."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, alerts: Alerts | None = None) -> None:
         self.hub = hub
+        self.alerts = alerts or Alerts()
+        self._alert_after = hub.now()
         self.polling = [name for name, one in hub.connected.items() if one.has(Polls)]
         self.sending = [name for name, one in hub.connected.items() if one.has(Delivers)]
 
@@ -49,7 +53,14 @@ class Engine:
         for name in self.sending:
             done += deliver.drain(self.hub, name)
         self.sweep()
+        self.alert()
         return done
+
+    def alert(self) -> None:
+        """Tell people about alarms; who cannot be reached is tried again after a while."""
+        now = self.hub.now()
+        if now >= self._alert_after and not alert.alert(self.hub, self.alerts):
+            self._alert_after = now + ALERT_AGAIN_AFTER
 
     def check(self) -> int:
         """Check the connections that are due for it; return how many answered."""

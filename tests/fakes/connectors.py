@@ -19,8 +19,8 @@ from hub.sdk import (
     CannotTell,
     Comment,
     CommentSeen,
-    Delivery,
     DeliversTickets,
+    Delivery,
     Failure,
     FindsReplies,
     FindsTickets,
@@ -158,9 +158,7 @@ class FakeSource(  # type: ignore[misc]
         """One feed entry."""
         lane = f"thread:{entry['thread']}"
         if entry["kind"] == "deleted":
-            return MessageDeleted(
-                event_key=f"deleted:{entry['id']}", lane=lane, network="fake", message_id=entry["id"]
-            )
+            return MessageDeleted(event_key=f"deleted:{entry['id']}", lane=lane, network="fake", message_id=entry["id"])
         revision = "" if entry["edited"] is None else str(entry["edited"])
         message = Message(
             network="fake",
@@ -260,9 +258,7 @@ class FakeSink(FakeConnector, Sink, DeliversTickets, FindsTickets, ReportsChange
         assert isinstance(body, UpdateFields)
         fields: dict[str, Any] = {"status": body.status} if body.status else {}
         note = "\n".join([body.note, *(f"{proof.state} {proof.permalink}" for proof in body.proofs)]).strip()
-        answer = self.call(
-            "update", effect=True, record_id=body.record_id, fields=fields, note=note, ref=delivery.key
-        )
+        answer = self.call("update", effect=True, record_id=body.record_id, fields=fields, note=note, ref=delivery.key)
         return [Receipt(vendor_id=body.record_id, comment_id=answer["comment_id"])]
 
     def find(self, delivery: Delivery) -> Found | Absent | CannotTell:

@@ -81,7 +81,9 @@ class FakeNetwork(Vendor):
         self.feed: list[dict[str, Any]] = []
         self.account = "brand"
 
-    def post(self, author: str, text: str, *, reply_to: str = "", private: bool = False, at: float | None = None) -> str:
+    def post(
+        self, author: str, text: str, *, reply_to: str = "", private: bool = False, at: float | None = None
+    ) -> str:
         """Somebody writes; return the post's id."""
         with self.lock:
             post_id = f"p{len(self.posts) + 1}"
@@ -156,7 +158,14 @@ class FakeHelpdesk(Vendor):
         return self.records[record_id]
 
     def comment(
-        self, record_id: str, text: str, *, public: bool = True, role: str = "agent", automatic: bool = False, ref: str = ""
+        self,
+        record_id: str,
+        text: str,
+        *,
+        public: bool = True,
+        role: str = "agent",
+        automatic: bool = False,
+        ref: str = "",
     ) -> str:
         """Somebody comments; return the comment's id."""
         with self.lock:

@@ -28,7 +28,7 @@ def webhook(house: House, entries: object, *, secret: str = "s3cret", raw: bytes
 
 
 def test_an_echo_that_arrives_before_the_send_call_returned_is_not_a_customers_message(house: House) -> None:
-    """The webhook of our own answer comes while the delivery is still ``sending``: it waits, then matches the receipt."""
+    """The webhook of our own answer comes while the delivery is still ``sending``: it waits for the receipt."""
     house.network.post("anna", "Hello?")
     steps(house)
     house.helpdesk.comment("r1", "Hi!")
@@ -90,7 +90,9 @@ def test_a_token_that_dies_in_mid_batch_pauses_keeps_the_queue_and_resumes_by_it
     house.network.faults.add("reply", "token", 1)
     for number in range(1, 6):
         house.helpdesk.comment(f"r{number}", f"answer {number}")
-    house.network.on_effect = lambda path, answer: setattr(house.network.faults, "token_dead", True) if path == "reply" else None
+    house.network.on_effect = lambda path, answer: (
+        setattr(house.network.faults, "token_dead", True) if path == "reply" else None
+    )
     house.network.faults.script.clear()
     steps(house, 4)
     published = len(answers(house))
@@ -130,7 +132,9 @@ def test_a_rate_limit_waits_as_long_as_the_vendor_says_and_is_no_attempt(house: 
     assert (row.attempts, row.state) == (1, "done")
 
 
-def test_a_poison_event_is_parked_with_its_trace_and_the_others_go_on(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_poison_event_is_parked_with_its_trace_and_the_others_go_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An event that breaks the hub costs only itself."""
     from hub.flow import converse
 
@@ -201,7 +205,9 @@ def test_a_helpdesk_that_took_the_ticket_and_lost_the_answer_has_one_record(hous
     assert answers(house) == ["Hi!"]
 
 
-def test_who_cannot_be_asked_whether_it_arrived_is_never_sent_again(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_cannot_be_asked_whether_it_arrived_is_never_sent_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A second public reply is worse than a late one: parked, and the native echo proves it."""
     from hub.sdk import CannotTell
 
@@ -275,7 +281,13 @@ def test_the_fuse_parks_what_no_person_caused(house: House) -> None:
     for number in range(25):
         house.store.run(
             lambda tx, number=number: track.tell_sink(
-                house.hub, tx, track.fresh(tx, 1), cause=f"loop:{number}", now=house.clock(), by_person=False, note="again"
+                house.hub,
+                tx,
+                track.fresh(tx, 1),
+                cause=f"loop:{number}",
+                now=house.clock(),
+                by_person=False,
+                note="again",
             )
         )
         house.step()
@@ -302,7 +314,9 @@ def test_a_stale_poller_cannot_move_the_cursor_back(house: House) -> None:
     assert moved is False
 
 
-def test_a_crash_between_effect_and_receipt_is_looked_up_after_the_restart(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_between_effect_and_receipt_is_looked_up_after_the_restart(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """kill -9 in the middle of a send: one record, one answer."""
 
     class Killed(BaseException):
