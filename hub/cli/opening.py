@@ -1,0 +1,198 @@
+"""How a command gets at the hub: its configuration, its database, and a hub object that is not at work."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from hub.catalogue import Catalogue
+    from hub.configuration import HubConfig, Problem
+    from hub.flow.hub import Connected, Hub
+    from hub.store import Store
+
+F = TypeVar("F", bound=Callable[..., object])
+
+
+class Stop(click.ClickException):
+    """End the command with a message for the operator: something is wrong with what was asked."""
+
+    exit_code = 1
+
+    def show(self, file: object = None) -> None:
+        """To standard error, as it stands."""
+        click.echo(self.message, err=True)
+
+
+class Misused(Stop):
+    """The configuration or the command line is wrong."""
+
+    exit_code = 2
+
+
+class CannotStart(Stop):
+    """The hub cannot start here and now."""
+
+    exit_code = 3
+
+
+def config_option(command: F) -> F:
+    """``--config``: a folder or hub.toml itself."""
+    option = click.option(
+        "--config",
+        "config_path",
+        type=click.Path(path_type=Path),
+        help="hub.toml or its folder. Default: ./config/hub.toml, else $HUB_CONFIG.",
+    )
+    return option(command)
+
+
+def json_option(command: F) -> F:
+    """``--json``: for scripts."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")(command)
+
+
+def explain(error: Exception) -> Stop:
+    """What an operator is told about an exception that a command did not expect."""
+    from hub.catalogue import DuplicatePlugin
+    from hub.configuration import ConfigurationProblems
+    from hub.sdk import ConnectorError
+    from hub.store import DatabaseBusy, SchemaTooNew, StoreBusy
+
+    if isinstance(error, ConfigurationProblems):
+        return Misused(problem_lines(error.problems))
+    if isinstance(error, DuplicatePlugin):
+        return Misused(str(error))
+    if isinstance(error, DatabaseBusy | SchemaTooNew):
+        return CannotStart(str(error))
+    if isinstance(error, StoreBusy | ConnectorError):
+        return Stop(str(error))
+    return Stop(f"unexpected: {type(error).__name__}: {error}\n(`hub --debug …` shows where it came from)")
+
+
+def problem_lines(problems: Iterable[Problem]) -> str:
+    """All problems, one a line, after a line that counts them."""
+    lines = [str(problem) for problem in problems]
+    head = "One thing is" if len(lines) == 1 else f"{len(lines)} things are"
+    return f"{head} wrong with the configuration:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def find_config(given: Path | None) -> Path:
+    """The path of hub.toml; raises :class:`Stop` when there is none."""
+    candidates = [given] if given is not None else [Path("config/hub.toml")]
+    if given is None and (named := os.environ.get("HUB_CONFIG")):
+        candidates.append(Path(named))
+    for path in candidates:
+        for file in (path, path / "hub.toml", path / "config/hub.toml"):
+            if file.is_file():
+                return file
+    raise Misused(
+        f"There is no configuration at {candidates[-1]}. Write one with `hub init .`, or say where it is: --config."
+    )
+
+
+def load_config(given: Path | None) -> HubConfig:
+    """The configuration; raises with everything that is wrong in it."""
+    from hub.configuration import load
+
+    return load(find_config(given))
+
+
+def load_catalogue() -> Catalogue:
+    """The plugins; a broken one is reported and stops only what needs it."""
+    from hub.catalogue import Catalogue
+
+    catalogue = Catalogue.load()
+    for broken in catalogue.broken:
+        click.echo(f"broken plugin: {broken}", err=True)
+    return catalogue
+
+
+@contextmanager
+def open_store(config: HubConfig) -> Iterator[Store]:
+    """The hub's database, beside a hub that may be running on it.
+
+    Safe without the hub's lock, also on SQLite: the store is not started, so a write runs here as one short
+    BEGIN IMMEDIATE with a busy timeout, and SQLite lets the running hub's writer and this one take turns. The flow
+    keeps no copy of what is in the database; the running hub's ticker sees the change within a second. What must
+    never run twice on one file is the engine, and that is what the lock is for.
+    """
+    from hub.store import Store
+
+    url = config.database_url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        raise Stop("There is no database yet: this hub has never run. Start it with `hub run`.")
+    store = Store(url)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def open_hub(config: HubConfig, *, with_connections: bool = False, catalogue: Catalogue | None = None) -> Iterator[Hub]:
+    """A hub object on the database for what people do to it: it delivers nothing and polls nothing.
+
+    It knows the connections that the database knows, by name. ``with_connections``: it has the configured ones (and
+    those of a running trial) instead, and can talk to their vendors.
+    """
+    from hub.configuration import secret_key
+    from hub.flow.hub import Hub
+    from hub.store.secrets import Cipher
+    from hub.work.assembly import assemble, utc_now
+
+    with open_store(config) as store:
+        if with_connections:
+            from hub.trial.children import Sandboxes
+
+            if config.trial.enabled:
+                config = config.with_connections(*Sandboxes(config).connections_if_running())
+            yield assemble(config, catalogue or load_catalogue(), store).hub
+            return
+        yield Hub(
+            store=store,
+            cipher=Cipher(secret_key(config)),
+            connected=_known_connections(store, config),
+            routers=[],
+            teams=config.teams,
+            categories=config.categories,
+            now=utc_now,
+            language=config.hub.language,
+            public_url=config.hub.public_url,
+        )
+
+
+def _known_connections(store: Store, config: HubConfig) -> dict[str, Connected]:
+    """The connections of the database, to be named and switched only: no settings, no vendor behind them."""
+    from hub.configuration import Connection
+    from hub.flow.hub import Connected
+    from hub.sdk import Sink, Source
+    from hub.store import connections
+
+    with store.read() as connection:
+        rows = connections.every(connection)
+    return {
+        row.name: Connected(
+            config=config.connections.get(row.name)
+            or Connection(name=row.name, connector=row.connector, mode=row.mode),
+            connector=Source if row.side == "source" else Sink,
+            settings=None,
+        )
+        for row in rows
+    }
+
+
+def actor() -> str:
+    """Who acts, for the audit."""
+    return f"cli:{os.environ.get('SUDO_USER') or os.environ.get('USER') or os.getuid()}"
+
+
+def is_terminal() -> bool:
+    """True when a person reads the output."""
+    return sys.stdout.isatty()

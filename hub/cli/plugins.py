@@ -1,0 +1,70 @@
+"""``hub plugins``."""
+
+from __future__ import annotations
+
+import click
+
+from hub.cli.opening import Stop, json_option
+
+
+@click.group()
+def plugins() -> None:
+    """Show what can be connected."""
+
+
+@plugins.command("list")
+@json_option
+def list_plugins(as_json: bool) -> None:
+    """Every installed connector and router, and what is broken."""
+    from hub.catalogue import Catalogue
+    from hub.cli.printing import print_json, print_table
+
+    catalogue = Catalogue.load()
+    if as_json:
+        print_json({"plugins": catalogue.plugins, "broken": catalogue.broken})
+        return
+    rows = [
+        (one.name, one.side, one.display_name, f"{one.distribution} {one.version}", one.roles)
+        for one in catalogue.plugins
+    ]
+    print_table(("name", "side", "speaks to", "from", "can"), rows, empty="No plugin is installed.")
+    for broken in catalogue.broken:
+        click.echo(f"broken: {broken}", err=True)
+
+
+@plugins.command()
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """What NAME can do and every setting it takes."""
+    from hub.catalogue import Catalogue
+    from hub.cli.printing import print_facts, print_json, print_table
+    from hub.configuration import did_you_mean
+
+    catalogue = Catalogue.load()
+    found = [one for one in catalogue.plugins if one.name == name]
+    if not found:
+        known = {one.name for one in catalogue.plugins}
+        broken = [str(one) for one in catalogue.broken if one.entry_point == name]
+        raise Stop(broken[0] if broken else f'There is no plugin "{name}"; {did_you_mean(name, known)}')
+    if as_json:
+        print_json(found)
+        return
+    for one in found:
+        facts = [("name", one.name), ("side", one.side), ("speaks to", one.display_name), ("can", one.roles)]
+        print_facts([*facts, ("from", f"{one.distribution} {one.version}"), ("vendor's docs", one.docs_url)])
+        rows = [
+            (
+                row.name,
+                "secret" if row.secret else row.type,
+                _needed(row.required, row.default),
+                row.example,
+                row.description,
+            )
+            for row in one.settings
+        ]
+        print_table(("setting", "type", "default", "example", "what it is"), rows, empty="It takes no settings.")
+
+
+def _needed(required: bool, default: str) -> str:
+    return "needed" if required else default
