@@ -6,7 +6,6 @@ from typing import get_args
 
 from hub.configuration import Mode
 from hub.flow import check
-from hub.flow.deliver import STOP_TALKING
 from hub.flow.hub import Hub
 from hub.sdk import Account
 from hub.store import Tx, connections
@@ -103,9 +102,9 @@ def talk_again(hub: Hub, *, actor: str, reason: str = "") -> bool:
 def _talk(hub: Hub, *, stop: bool, actor: str, reason: str) -> bool:
     def unit(tx: Tx) -> bool:
         now = hub.now()
-        if bool(connections.read_switch(tx.connection, STOP_TALKING)) == stop:
+        if bool(connections.read_switch(tx.connection, connections.STOP_TALKING)) == stop:
             return False
-        connections.set_switch(tx, STOP_TALKING, stop, now=now)
+        connections.set_switch(tx, connections.STOP_TALKING, stop, now=now)
         _audit(hub, tx, actor, "stop_talking" if stop else "talk_again", "hub", reason=reason)
         if not stop:
             for name, one in hub.connected.items():

@@ -7,8 +7,6 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
-
 from hub.flow import assign, collect, settle, texts, track
 from hub.flow.classify import Classified
 from hub.flow.hub import Hub
@@ -24,7 +22,7 @@ from hub.sdk import (
     Reply,
     Said,
 )
-from hub.store import RunAgain, Tx, connections, deliveries, inbox, messages, people, tickets
+from hub.store import Row, RunAgain, Tx, connections, deliveries, inbox, messages, people, tickets
 
 REPLY_VERBS = ("reply", "edit_reply", "delete_reply")
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -33,7 +31,7 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 def message_seen(hub: Hub, tx: Tx, row: Row[Any], event: MessageSeen, classified: Classified) -> None:
     """Apply one message event: new, edited, already known, or our own."""
     message, now = event.message, hub.now()
-    made_at = connections.get(tx.connection, row.connection).made_at
+    made_at = connections.seen(tx, row.connection).made_at
     known = messages.find(tx.connection, message.network, message.id)
     if known is not None and known.conversation_id is None and known.deleted_at is not None:
         inbox.finish(tx, row.id, "ignored", reason="deleted before it arrived", now=now)
@@ -57,7 +55,6 @@ def _new(hub: Hub, tx: Tx, row: Row[Any], message: Message, classified: Classifi
     )
     identity = people.see_identity(tx, message.author, now=now, contact=contact)
     thread_id = people.see_thread(tx, message.network, message.thread, connection=row.connection, now=now)
-    people.takes_part(tx, thread_id, identity.id, now=now)
     ticket, reopen = tickets.for_message(
         tx.connection, thread_id=thread_id, identity_id=identity.id, source=row.connection, now=now
     )
@@ -90,9 +87,11 @@ def _new(hub: Hub, tx: Tx, row: Row[Any], message: Message, classified: Classifi
     if not is_new:
         _follow_up(hub, tx, ticket, message, reopen=reopen)
     tickets.add_event(tx, ticket.id, "customer_wrote", now=now, actor=message.author.label, message=stored.id)
-    to_helpdesk(hub, tx, track.fresh(tx, ticket.id), stored, cause=f"message:{message.network}:{message.id}", now=now)
-    if is_new and assign.is_second_step(ticket):
-        assign.assign(hub, tx, track.fresh(tx, ticket.id), cause=ticket.uid, agent=ticket.agent)
+    cause = f"message:{message.network}:{message.id}"
+    if is_new:
+        _open_record(hub, tx, ticket, stored, identity, cause=cause, now=now)
+    else:
+        to_helpdesk(hub, tx, track.fresh(tx, ticket.id), stored, cause=cause, now=now)
     inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
 
 
@@ -130,12 +129,12 @@ def _make_ticket(
         last_inbound_at=now,
         last_person_at=now,
     )
-    tickets.change(tx, ticket.id, now=now, code=code_of(ticket.id))
+    ticket = tickets.change(tx, ticket.id, now=now, code=code_of(ticket.id))
     reasons = [reason for _, answer in classified.answers for reason in answer.reasons]
     tickets.add_event(
         tx, ticket.id, "ticket_opened", now=now, actor="hub", team=team.name, reasons=reasons, **_shown(fields)
     )
-    return track.fresh(tx, ticket.id)
+    return ticket
 
 
 def _shown(fields: dict[str, str]) -> dict[str, str]:
@@ -172,6 +171,19 @@ def _follow_up(hub: Hub, tx: Tx, ticket: Row[Any], message: Message, *, reopen: 
             by_person=True,
             fields=new,
         )
+
+
+def _open_record(
+    hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any], identity: Row[Any], *, cause: str, now: datetime
+) -> None:
+    """As :func:`to_helpdesk` for a ticket that was just made: it can have no record, and all its rows are at hand."""
+    second_step = assign.is_second_step(ticket)
+    source = connections.seen(tx, ticket.connection)
+    view = track.view_from(hub, ticket, identity=identity, last=stored, source=source, unassigned=second_step)
+    body = OpenTicket(ticket=view, said=said_of(stored, people.as_identity(identity)), public=True)
+    track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now, message_id=stored.id)
+    if second_step:
+        assign.assign(hub, tx, ticket, cause=ticket.uid, agent=ticket.agent)
 
 
 def to_helpdesk(hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any], *, cause: str, now: datetime) -> None:

@@ -10,19 +10,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row
 
 from hub.flow import settle
 from hub.flow.hub import Hub
 from hub.sdk import Absent, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply
 from hub.sdk.connectors import Delivers, Finds
 from hub.sdk.messages import AnyBody
-from hub.store import Tx, connections, deliveries, records
+from hub.store import Row, Tx, connections, deliveries, records
 
 log = logging.getLogger("hub.deliver")
 
 BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
-STOP_TALKING = "stop-talking"
 NO_KEY_MARGIN = timedelta(minutes=1)
 
 
@@ -56,7 +54,7 @@ def drain(hub: Hub, name: str, *, lanes: int = 16, rounds: int = 10) -> int:
 
 def _claim(hub: Hub, tx: Tx, name: str, claim: Claim, lanes: int) -> list[Row[Any]]:
     now = hub.now()
-    row = connections.get(tx.connection, name)
+    row = connections.seen(tx, name)
     if row.paused or (row.blocked_until and row.blocked_until > now) or _silenced(tx, row):
         return []
     if row.failures >= connections.BREAKER_OPENS_AFTER:
@@ -66,7 +64,7 @@ def _claim(hub: Hub, tx: Tx, name: str, claim: Claim, lanes: int) -> list[Row[An
 
 
 def _silenced(tx: Tx, row: Row[Any]) -> bool:
-    return row.side == "source" and bool(connections.read_switch(tx.connection, STOP_TALKING))
+    return row.side == "source" and bool(connections.read_switch(tx.connection, connections.STOP_TALKING))
 
 
 def _give_back(tx: Tx, heads: list[Row[Any]], claim: Claim) -> None:
@@ -134,7 +132,7 @@ def _trace(outcome: object) -> str:
 def _next(hub: Hub, tx: Tx, row: Row[Any], claim: Claim) -> list[Row[Any]]:
     """The next head of the lane under the same claim; the lane is given back when there is none."""
     now = hub.now()
-    connection = connections.get(tx.connection, row.connection)
+    connection = connections.seen(tx, row.connection)
     blocked = connection.blocked_until is not None and connection.blocked_until > now
     free = not connection.paused and not blocked and not _silenced(tx, connection)
     head = None
@@ -149,7 +147,7 @@ def _next(hub: Hub, tx: Tx, row: Row[Any], claim: Claim) -> list[Row[Any]]:
 def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
     """Commit ``sending`` for what may go; the rest is given back or ends here."""
     now, started = hub.now(), []
-    connection = connections.get(tx.connection, name)
+    connection = connections.seen(tx, name)
     for head in heads:
         if connection.paused or _silenced(tx, connection):
             _give_back(tx, [head], claim)
@@ -161,7 +159,8 @@ def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> 
             deliveries.settle(tx, head.id, token=claim.token, state=state, reason=resolved, done_at=now)
             deliveries.release_lane(tx, head.lane_id, token=claim.token)
             continue
-        row = deliveries.start(tx, head.id, token=claim.token, body=resolved.model_dump_json(), now=now)
+        text = head.body if resolved is body else resolved.model_dump_json()
+        row = deliveries.start(tx, head.id, token=claim.token, body=text, now=now)
         if row is not None:
             started.append(row)
     return started

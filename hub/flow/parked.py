@@ -28,7 +28,7 @@ def retry(hub: Hub, door: Door, number: int, *, actor: str) -> None:
                 raise NotParked(f"inbox {number} is not parked, or cannot be read")
             inbox.finish(tx, number, "new", now=now)
             inbox.postpone(tx, number, until=now, reason="tried again by hand", count=False)
-            tx.after_commit.append(lambda: hub.nudge("inbox"))
+            tx.after_commit.append(lambda: hub.nudge(inbox.nudged(event.connection)))
         else:
             row = deliveries.by_id(tx.connection, number)
             if row is None or row.state != "parked":

@@ -58,7 +58,7 @@ def poll(hub: Hub, name: str) -> bool:
         values: dict[str, Any] = {"next_poll_at": now + wait}
         if fresh:
             values["last_event_at"] = now
-            tx.after_commit.append(lambda: hub.nudge("inbox"))
+            tx.after_commit.append(lambda: hub.nudge(inbox.nudged(name)))
         connections.change(tx, name, **values)
         connections.add_calls(tx, name, calls)
         connections.succeeded(tx, name, now=now)

@@ -106,7 +106,7 @@ def _store(hub: Hub, name: str, request: WebhookRequest, events: list[AnyEvent],
             now=now,
         )
         if inbox.add_events(tx, connection=name, events=events, now=now, arrival_id=arrival_id):
-            tx.after_commit.append(lambda: hub.nudge("inbox"))
+            tx.after_commit.append(lambda: hub.nudge(inbox.nudged(name)))
 
     hub.store.submit(unit).result(timeout=20)
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row
 
 from hub.flow import compose, retry, texts, track
 from hub.flow.hub import Hub
@@ -24,7 +23,7 @@ from hub.sdk import (
     Reply,
 )
 from hub.sdk.messages import AnyBody
-from hub.store import Tx, connections, deliveries, messages, records, tickets
+from hub.store import Row, Tx, connections, deliveries, messages, records, tickets
 
 log = logging.getLogger("hub.settle")
 BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
@@ -53,7 +52,7 @@ def settle(hub: Hub, tx: Tx, row: Row[Any], outcome: Receipt | Failure | Excepti
 
 def _retry(hub: Hub, tx: Tx, row: Row[Any], error: Exception, summary: str, now: datetime) -> dict[str, Any]:
     # While the whole connection is down, that is not this delivery's fault: it is not given up.
-    connection = connections.get(tx.connection, row.connection)
+    connection = connections.seen(tx, row.connection)
     down = connection.failures + 1 >= connections.BREAKER_OPENS_AFTER
     if row.attempts >= hub.timing.attempts and not down:
         return {"state": "parked", "reason": f"gave up after {row.attempts} attempts: {summary}"}

@@ -7,20 +7,21 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import Row
 
 from hub.flow import classify, converse, fetch, mirror, retry
 from hub.flow.hub import Hub
 from hub.sdk import AnyEvent, ConnectorError, MessageSeen
-from hub.store import StoreBusy, Tx, connections, inbox
+from hub.store import Row, StoreBusy, Tx, connections, inbox
 
 log = logging.getLogger("hub.take")
 
 READ: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
 BATCH = 64
+PAUSED_RETRY = timedelta(seconds=15)
 HANDLERS: dict[str, Callable[..., None]] = {
     "message_deleted": converse.message_deleted,
     "comment": mirror.comment_seen,
@@ -37,11 +38,16 @@ class Taken:
     event: AnyEvent
     classified: classify.Classified = NOTHING
 
+    @property
+    def lane(self) -> tuple[str, str]:
+        """What keeps its order."""
+        return self.row.connection, self.row.lane
 
-def take(hub: Hub, *, limit: int = BATCH) -> int:
-    """Do one batch of due events; return how many were looked at."""
+
+def take(hub: Hub, name: str, *, limit: int = BATCH) -> int:
+    """Do one batch of a connection's due events; return how many were looked at."""
     with hub.store.read() as connection:
-        rows = inbox.due(connection, now=hub.now(), limit=limit)
+        rows = inbox.due(connection, name, now=hub.now(), limit=limit)
     taken: list[Taken] = []
     stuck: set[tuple[str, str]] = set()
     for row in rows:
@@ -54,10 +60,22 @@ def take(hub: Hub, *, limit: int = BATCH) -> int:
         else:
             taken.append(ready)
     _classify(hub, taken)
-    for one in taken:
-        if (one.row.connection, one.row.lane) not in stuck and not _apply(hub, one):
-            stuck.add((one.row.connection, one.row.lane))
+    for together in _groups(taken):
+        _apply(hub, [one for one in together if one.lane not in stuck], stuck)
     return len(rows)
+
+
+def _groups(taken: list[Taken]) -> list[list[Taken]]:
+    """Neighbours that share a commit. A lane's next event begins a new group: it must wait for the one before it."""
+    groups: list[list[Taken]] = []
+    lanes: set[tuple[str, str]] = set()
+    for one in taken:
+        if not groups or one.lane in lanes:
+            groups.append([])
+            lanes = set()
+        groups[-1].append(one)
+        lanes.add(one.lane)
+    return groups
 
 
 def _prepare(hub: Hub, row: Row[Any]) -> Taken | None:
@@ -67,6 +85,8 @@ def _prepare(hub: Hub, row: Row[Any]) -> Taken | None:
             event = fetch.fill_from_store(hub, event) or event
         if not fetch.needs_vendor(event):
             return Taken(row, event)
+        if _must_not_call(hub, row):
+            return None
         if event.type == "hint":
             hub.store.run(lambda tx: inbox.coalesce_hints(tx, row, now=hub.now()))
         completed = fetch.complete(hub, row, event)
@@ -79,6 +99,20 @@ def _prepare(hub: Hub, row: Row[Any]) -> Taken | None:
     except Exception as error:  # every class of error has its handler there
         _failed(hub, row, error)
     return None
+
+
+def _must_not_call(hub: Hub, row: Row[Any]) -> bool:
+    """A vendor that asked to be left alone, or refuses us, is not asked by the next event of the batch either."""
+    now = hub.now()
+    with hub.store.read() as connection:
+        state = connections.get(connection, row.connection)
+    blocked = state.blocked_until is not None and state.blocked_until > now
+    if not state.paused and not blocked:
+        return False
+    until = state.blocked_until if blocked else now + PAUSED_RETRY
+    reason = state.paused or state.last_error
+    hub.store.run(lambda tx: inbox.postpone(tx, row.id, until=until, reason=reason, count=False))
+    return True
 
 
 def _count_calls(hub: Hub, name: str) -> None:
@@ -106,28 +140,28 @@ def _classify(hub: Hub, taken: list[Taken]) -> None:
         one.classified = classified
 
 
-def _apply(hub: Hub, one: Taken) -> bool:
+def _apply(hub: Hub, group: list[Taken], stuck: set[tuple[str, str]]) -> None:
+    futures = hub.store.run_all([partial(_apply_one, hub, one) for one in group])
+    for one, future in zip(group, futures, strict=True):
+        error = future.exception()
+        if error is None:
+            continue
+        stuck.add(one.lane)
+        if not isinstance(error, StoreBusy):
+            _failed(hub, one.row, error)  # a bug: this event is parked with the trace, the others go on
+
+
+def _apply_one(hub: Hub, one: Taken, tx: Tx) -> None:
     row, event = one.row, one.event
-
-    def unit(tx: Tx) -> None:
-        if not inbox.is_new(tx, row.id):
-            return
-        if isinstance(event, MessageSeen):
-            converse.message_seen(hub, tx, row, event, one.classified)
-        else:
-            HANDLERS[event.type](hub, tx, row, event)
-
-    try:
-        hub.store.run(unit)
-    except StoreBusy:
-        return False
-    except Exception as error:  # a bug: this event is parked with the trace, the others go on
-        _failed(hub, row, error)
-        return False
-    return True
+    if not inbox.is_new(tx, row.id):
+        return
+    if isinstance(event, MessageSeen):
+        converse.message_seen(hub, tx, row, event, one.classified)
+    else:
+        HANDLERS[event.type](hub, tx, row, event)
 
 
-def _failed(hub: Hub, row: Row[Any], error: Exception) -> None:
+def _failed(hub: Hub, row: Row[Any], error: BaseException) -> None:
     action = retry.action_for(error)
     calls = hub.calls(row.connection).take()
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row
-
 from hub.flow.hub import Hub
 from hub.sdk import Account, AddComment, OpenTicket, Proof, RedactComment, TicketView, UpdateFields
-from hub.store import Tx, connections, deliveries, messages, people, records, tickets
+from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, records, tickets
 
 FUSE = 20
 FUSE_WINDOW = timedelta(hours=1)
@@ -18,9 +16,20 @@ PRIORITIES = {"low": 0, "normal": 1, "high": 2, "urgent": 3}
 
 def view_of(hub: Hub, connection: Connection, ticket: Row[Any], *, unassigned: bool = False) -> TicketView:
     """The ticket as a sink's connector sees it; ``unassigned`` leaves out the team's group."""
-    identity = people.identity_by_id(connection, ticket.identity_id)
-    last = messages.last_inbound(connection, ticket.id)
-    source = connections.get(connection, ticket.connection)
+    return view_from(
+        hub,
+        ticket,
+        identity=people.identity_by_id(connection, ticket.identity_id),
+        last=messages.last_inbound(connection, ticket.id),
+        source=connections.get(connection, ticket.connection),
+        unassigned=unassigned,
+    )
+
+
+def view_from(
+    hub: Hub, ticket: Row[Any], *, identity: Row[Any], last: Row[Any] | None, source: Row[Any], unassigned: bool
+) -> TicketView:
+    """As :func:`view_of`, from rows that are at hand: the requester, the last inbound message, the connection."""
     limits = Account.model_validate(source.account).reply_limits if source.account else None
     team = hub.teams.teams.get(ticket.team)
     return TicketView(
@@ -69,7 +78,7 @@ def to_sink(
     The fuse parks what no person caused after 20 in an hour, counted from the last word of a person.
     """
     state, reason = "waiting", ""
-    if connections.get(tx.connection, ticket.sink).mode == "observe":
+    if connections.seen(tx, ticket.sink).mode == "observe":
         state, reason = "discarded", "observe mode: nothing is written to this helpdesk"
     elif not by_person:
         since = max(now - FUSE_WINDOW, ticket.last_person_at)

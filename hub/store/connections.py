@@ -6,14 +6,23 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, text, update
 
+from hub.store import rows
 from hub.store import tables as t
 from hub.store.upsert import insert_new, insert_or_update
 from hub.store.writer import Tx
 
 BREAKER_OPENS_AFTER = 5
+STOP_TALKING = "stop-talking"
 PROBE_EVERY = timedelta(seconds=2)
+
+_ADD_CALLS = (
+    update(t.connection)
+    .where(*rows.where(t.connection, "name"))
+    .values(calls=t.connection.c.calls + bindparam("more"))
+    .returning(t.connection)
+)
 
 
 def ensure(tx: Tx, *, name: str, connector: str, side: str, mode: str, now: datetime) -> Row[Any]:
@@ -26,15 +35,20 @@ def ensure(tx: Tx, *, name: str, connector: str, side: str, mode: str, now: date
     )
     if made is not None:
         return made
-    tx.execute(
-        update(t.connection).where(t.connection.c.name == name).values(connector=connector, side=side, gone=False)
-    )
+    change(tx, name, connector=connector, side=side, gone=False)
     return get(tx.connection, name)
 
 
 def get(connection: Connection, name: str) -> Row[Any]:
     """One connection; raises ``NoResultFound`` for an unknown name."""
-    return connection.execute(select(t.connection).where(t.connection.c.name == name)).one()
+    return rows.one(connection, t.connection, {"name": name})
+
+
+def seen(tx: Tx, name: str) -> Row[Any]:
+    """As :func:`get`, read once per transaction: every unit of work asks for mode and pauses several times."""
+    if name not in tx.connections:
+        tx.connections[name] = get(tx.connection, name)
+    return tx.connections[name]
 
 
 def every(connection: Connection) -> Sequence[Row[Any]]:
@@ -44,26 +58,28 @@ def every(connection: Connection) -> Sequence[Row[Any]]:
 
 def change(tx: Tx, name: str, **values: Any) -> None:
     """Set columns of one connection."""
-    tx.execute(update(t.connection).where(t.connection.c.name == name).values(**values))
+    tx.connections.pop(name, None)
+    rows.change(tx, t.connection, {"name": name}, values)
 
 
 def add_calls(tx: Tx, name: str, calls: int) -> None:
     """Add to the connection's bill."""
-    tx.execute(update(t.connection).where(t.connection.c.name == name).values(calls=t.connection.c.calls + calls))
+    if calls:
+        row = tx.execute(_ADD_CALLS, {"where_name": name, "more": calls}).first()
+        if row is not None:
+            tx.connections[name] = row
 
 
 def pause(tx: Tx, name: str, *, reason: str, by: str, now: datetime) -> bool:
     """Pause unless it is paused already; True when it was running."""
-    result = tx.execute(
-        update(t.connection)
-        .where(t.connection.c.name == name, t.connection.c.paused == "")
-        .values(paused=reason, paused_by=by, paused_at=now, probe_at=now + timedelta(seconds=30))
-    )
-    return bool(result.rowcount)
+    tx.connections.pop(name, None)
+    values = {"paused": reason, "paused_by": by, "paused_at": now, "probe_at": now + timedelta(seconds=30)}
+    return bool(rows.change(tx, t.connection, {"name": name, "paused": ""}, values))
 
 
 def resume(tx: Tx, name: str, *, now: datetime) -> bool:
     """Take up work again at once, whatever backoff was set; True when it was paused."""
+    tx.connections.pop(name, None)
     result = tx.execute(
         update(t.connection)
         .where(t.connection.c.name == name, t.connection.c.paused != "")
@@ -79,7 +95,12 @@ def make_due(tx: Tx, name: str, *, now: datetime) -> None:
     """What waits out a backoff at this connection may go now."""
     waiting = (
         update(t.delivery)
-        .where(t.delivery.c.connection == name, t.delivery.c.state == "waiting", t.delivery.c.attempts > 0)
+        .where(
+            t.delivery.c.connection == name,
+            t.delivery.c.state == "waiting",
+            t.delivery.c.attempts > 0,
+            text("delivery.state NOT IN ('done', 'superseded', 'discarded')"),
+        )
         .values(due_at=now)
     )
     tx.execute(waiting)
@@ -88,7 +109,7 @@ def make_due(tx: Tx, name: str, *, now: datetime) -> None:
 
 def succeeded(tx: Tx, name: str, *, now: datetime) -> bool:
     """Note a call that worked; True when that closes an open breaker (what waits is then due at once)."""
-    row = get(tx.connection, name)
+    row = seen(tx, name)
     was_open = bool(row.failures >= BREAKER_OPENS_AFTER)
     if row.failures or row.last_success_at is None or (now - row.last_success_at).total_seconds() >= 1:
         change(tx, name, failures=0, last_success_at=now, last_error="")
@@ -114,7 +135,7 @@ def failed(tx: Tx, name: str, *, error: str, now: datetime) -> None:
 
 def read_cursor(connection: Connection, name: str) -> Row[Any] | None:
     """Value and version of the cursor, or ``None`` before the first poll."""
-    return connection.execute(select(t.cursor).where(t.cursor.c.connection == name)).first()
+    return rows.find(connection, t.cursor, {"connection": name})
 
 
 def save_cursor(tx: Tx, name: str, value: dict[str, Any], *, version: int | None, now: datetime) -> bool:
@@ -122,12 +143,8 @@ def save_cursor(tx: Tx, name: str, value: dict[str, Any], *, version: int | None
     if version is None:
         values = {"connection": name, "value": value, "version": 1, "updated_at": now}
         return insert_new(tx, t.cursor, values, key=["connection"]) is not None
-    result = tx.execute(
-        update(t.cursor)
-        .where(t.cursor.c.connection == name, t.cursor.c.version == version)
-        .values(value=value, version=version + 1, updated_at=now)
-    )
-    return bool(result.rowcount)
+    values = {"value": value, "version": version + 1, "updated_at": now}
+    return bool(rows.change(tx, t.cursor, {"connection": name, "version": version}, values))
 
 
 def open_alarm(tx: Tx, name: str, kind: str, *, text: str, now: datetime) -> bool:
@@ -136,7 +153,7 @@ def open_alarm(tx: Tx, name: str, kind: str, *, text: str, now: datetime) -> boo
     is_open = (t.alarm.c.connection == name) & (t.alarm.c.kind == kind) & t.alarm.c.closed_at.is_(None)
     if tx.execute(select(t.alarm.c.id).where(is_open)).first() is not None:
         return False
-    tx.execute(t.alarm.insert().values(**values))
+    rows.insert(tx, t.alarm, values)
     return True
 
 
@@ -158,7 +175,8 @@ def alarms(connection: Connection, *, open_only: bool = True) -> Sequence[Row[An
 
 def read_switch(connection: Connection, name: str) -> Any:
     """The value of a switch, or ``None``."""
-    return connection.execute(select(t.switch.c.value).where(t.switch.c.name == name)).scalar()
+    row = rows.find(connection, t.switch, {"name": name})
+    return None if row is None else row.value
 
 
 def set_switch(tx: Tx, name: str, value: Any, *, now: datetime) -> None:
@@ -168,4 +186,4 @@ def set_switch(tx: Tx, name: str, value: Any, *, now: datetime) -> None:
 
 def write_audit(tx: Tx, *, actor: str, action: str, object_: str, now: datetime, **data: Any) -> None:
     """Record what a person did."""
-    tx.execute(t.audit.insert().values(at=now, actor=actor, action=action, object=object_, data=data))
+    rows.insert(tx, t.audit, {"at": now, "actor": actor, "action": action, "object": object_, "data": data})

@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import Connection, Row, and_, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select, text, update
 
+from hub.store import rows
 from hub.store import tables as t
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
@@ -19,6 +20,48 @@ NAMESPACE = uuid.UUID("8a1f3c52-5c0e-5d0b-9d3c-7f1f7c0b9a11")
 SHARDS = 64
 LIVE = ("waiting", "claimed", "sending", "unknown")
 HELD_BY_UNKNOWN = "unknown outcome: "
+
+# LIVE or parked, in the words of the partial indexes: without them SQLite reads the whole table.
+_NOT_ENDED = text("delivery.state NOT IN ('done', 'superseded', 'discarded')")
+
+_LANE = select(t.lane).where(*rows.where(t.lane, "connection", "key")).with_for_update()
+_LANE_IS_FREE = or_(t.lane.c.lease_until.is_(None), t.lane.c.lease_until <= bindparam("now"))
+_DUE_LANES = select(t.lane.c.id).where(
+    t.lane.c.connection == bindparam("connection"), t.lane.c.due_at <= bindparam("now"), _LANE_IS_FREE
+)
+_ANY_DUE = _DUE_LANES.limit(1)
+_CLAIMABLE = (
+    _DUE_LANES.order_by(t.lane.c.priority.desc(), t.lane.c.due_at)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIMABLE_OF_SHARD = _CLAIMABLE.where(t.lane.c.shard == bindparam("shard"))
+_CLAIM = update(t.lane).where(t.lane.c.id.in_(bindparam("lane_ids", expanding=True)))
+_OPEN_OF_LANE = (
+    select(t.delivery).where(*rows.where(t.delivery, "lane_id"), _NOT_ENDED).order_by(t.delivery.c.id).limit(50)
+)
+_NEVER_STARTED = t.delivery.c.first_attempt_at.is_(None)
+_START = (
+    update(t.delivery)
+    .where(*rows.where(t.delivery, "id", "claim_token"), text("delivery.state IN ('claimed', 'unknown')"))
+    .values(
+        state="sending",
+        attempts=t.delivery.c.attempts + 1,
+        first_attempt_at=case((_NEVER_STARTED, bindparam("now", type_=t.Utc)), else_=t.delivery.c.first_attempt_at),
+        last_attempt_at=bindparam("now", type_=t.Utc),
+        body=case((_NEVER_STARTED, bindparam("first_body")), else_=t.delivery.c.body),
+    )
+    .returning(t.delivery)
+)
+_RUNNING_ATTEMPT = (
+    select(func.max(t.attempt.c.id))
+    .where(*rows.where(t.attempt, "delivery_id"), t.attempt.c.ended_at.is_(None))
+    .scalar_subquery()
+)
+_END_ATTEMPT = update(t.attempt).where(t.attempt.c.id == _RUNNING_ATTEMPT)
+_OPEN_FOR = select(t.delivery).where(*rows.where(t.delivery, "ticket_id", "connection", "verb"), _NOT_ENDED).limit(1)
+_HELD_LANES = select(t.lane.c.id).where(text("lane.claim_token != ''")).limit(1000).with_for_update(skip_locked=True)
+_LEFT_LANES = _HELD_LANES.where(t.lane.c.lease_until <= bindparam("now"))
 
 
 def enqueue(
@@ -40,16 +83,17 @@ def enqueue(
     reason: str = "",
 ) -> int | None:
     """Put one delivery at the end of its lane; ``None`` when its key is known (the effect was asked for before)."""
-    lane_row = insert_new(
-        tx,
-        t.lane,
-        {"connection": connection, "key": lane, "shard": zlib.crc32(lane.encode()) % SHARDS, "priority": priority},
-        key=["connection", "key"],
-    )
-    if lane_row is None:
-        # The row lock keeps a worker that is just finishing this lane from overwriting due_at on PostgreSQL.
-        query = select(t.lane).where(t.lane.c.connection == connection, t.lane.c.key == lane).with_for_update()
-        lane_row = tx.execute(query).one()
+    due_at = due_at or now
+    new_lane = {
+        "connection": connection,
+        "key": lane,
+        "shard": zlib.crc32(lane.encode()) % SHARDS,
+        "priority": priority,
+        "due_at": due_at if state == "waiting" else None,
+    }
+    made_lane = insert_new(tx, t.lane, new_lane, key=["connection", "key"])
+    # The row lock keeps a worker that is just finishing this lane from overwriting due_at on PostgreSQL.
+    lane_row = made_lane or tx.execute(_LANE, rows.at({"connection": connection, "key": lane})).one()
     values: dict[str, Any] = {
         "key": key,
         "uuid": str(uuid.uuid5(NAMESPACE, key)),
@@ -65,13 +109,16 @@ def enqueue(
         "part": part,
         "by_person": by_person,
         "created_at": now,
-        "due_at": due_at or now,
+        "due_at": due_at,
         "done_at": now if state == "discarded" else None,
     }
     row = insert_new(tx, t.delivery, values, key=["key"])
+    if row is None and made_lane is not None:
+        refresh_lane(tx, lane_row.id)  # it was made due for nothing
     if row is None:
         return None
-    refresh_lane(tx, lane_row.id, priority=priority)
+    if made_lane is None:
+        refresh_lane(tx, lane_row.id, priority=priority)
     return int(row.id)
 
 
@@ -81,7 +128,7 @@ def refresh_lane(tx: Tx, lane_id: int, *, priority: int | None = None) -> Row[An
     values: dict[str, Any] = {"due_at": None if head is None else head.due_at}
     if priority is not None:
         values["priority"] = priority
-    tx.execute(update(t.lane).where(t.lane.c.id == lane_id).values(**values))
+    rows.change(tx, t.lane, {"id": lane_id}, values)
     return head
 
 
@@ -91,9 +138,8 @@ def head_of(connection: Connection, lane_id: int) -> Row[Any] | None:
     Parked ones are passed over, except what holds: the opening of a ticket and an unknown outcome hold the lane, an
     earlier part holds the later parts of its answer.
     """
-    query = select(t.delivery).where(t.delivery.c.lane_id == lane_id, t.delivery.c.state.in_((*LIVE, "parked")))
     held_answers: set[str] = set()
-    for row in connection.execute(query.order_by(t.delivery.c.id).limit(50)):
+    for row in connection.execute(_OPEN_OF_LANE, rows.at({"lane_id": lane_id})):
         if row.state != "parked":
             if row.answer in held_answers:
                 continue
@@ -112,16 +158,16 @@ def claim(
 
     A head in ``waiting`` becomes ``claimed``; one left in ``sending`` by a dead sender becomes ``unknown``.
     """
-    free = or_(t.lane.c.lease_until.is_(None), t.lane.c.lease_until <= now)
-    query = select(t.lane.c.id).where(t.lane.c.connection == connection, t.lane.c.due_at <= now, free)
-    if shard is not None:
-        query = query.where(t.lane.c.shard == shard)
-    due = query.order_by(t.lane.c.priority.desc(), t.lane.c.due_at).limit(limit).with_for_update(skip_locked=True)
-    lane_ids = [row.id for row in tx.execute(due)]
+    wanted: dict[str, Any] = {"connection": connection, "now": now, "most": limit}
+    if shard is None:
+        due = tx.execute(_CLAIMABLE, wanted)
+    else:
+        due = tx.execute(_CLAIMABLE_OF_SHARD, {**wanted, "shard": shard})
+    lane_ids = [row.id for row in due]
     if not lane_ids:
         return []
     until = now + lease
-    tx.execute(update(t.lane).where(t.lane.c.id.in_(lane_ids)).values(claim_token=token, lease_until=until))
+    tx.execute(_CLAIM, {"lane_ids": lane_ids, "claim_token": token, "lease_until": until})
     heads = []
     for lane_id in lane_ids:
         row = claim_head(tx, lane_id, token=token, until=until, now=now)
@@ -142,25 +188,21 @@ def claim_head(tx: Tx, lane_id: int, *, token: str, until: datetime, now: dateti
         values["state"] = "claimed"
     else:
         values["state"] = "unknown"
-    changed = update(t.delivery).where(t.delivery.c.id == head.id).values(**values).returning(t.delivery)
-    return tx.execute(changed).one()
+    return rows.change_returning(tx, t.delivery, {"id": head.id}, values)
 
 
 def release_lane(tx: Tx, lane_id: int, *, token: str) -> None:
     """Give a lane back; it is due again when its head is."""
-    mine = and_(t.lane.c.id == lane_id, t.lane.c.claim_token == token)
-    changed = tx.execute(update(t.lane).where(mine).values(claim_token="", lease_until=None))
-    if changed.rowcount:
+    if rows.change(tx, t.lane, {"id": lane_id, "claim_token": token}, {"claim_token": "", "lease_until": None}):
         refresh_lane(tx, lane_id)
 
 
 def unclaim(tx: Tx, delivery_id: int, *, token: str, due_at: datetime | None = None) -> None:
     """Take back a claim that was not used."""
-    mine = and_(t.delivery.c.id == delivery_id, t.delivery.c.claim_token == token, t.delivery.c.state == "claimed")
     values: dict[str, Any] = {"state": "waiting", "claim_token": "", "lease_until": None}
     if due_at is not None:
         values["due_at"] = due_at
-    tx.execute(update(t.delivery).where(mine).values(**values))
+    rows.change(tx, t.delivery, {"id": delivery_id, "claim_token": token, "state": "claimed"}, values)
 
 
 def start(tx: Tx, delivery_id: int, *, token: str, body: str, now: datetime) -> Row[Any] | None:
@@ -168,30 +210,17 @@ def start(tx: Tx, delivery_id: int, *, token: str, body: str, now: datetime) -> 
 
     ``body`` is frozen by the first attempt: later ones send what that one sent.
     """
-    mine = and_(
-        t.delivery.c.id == delivery_id,
-        t.delivery.c.claim_token == token,
-        t.delivery.c.state.in_(("claimed", "unknown")),
-    )
-    row = tx.execute(select(t.delivery).where(mine).with_for_update()).first()
-    if row is None:
-        return None
-    values: dict[str, Any] = {"state": "sending", "attempts": row.attempts + 1, "last_attempt_at": now}
-    if row.first_attempt_at is None:
-        values.update(first_attempt_at=now, body=body)
-    tx.execute(t.attempt.insert().values(delivery_id=delivery_id, started_at=now))
-    changed = update(t.delivery).where(t.delivery.c.id == delivery_id).values(**values).returning(t.delivery)
-    return tx.execute(changed).one()
+    mine = rows.at({"id": delivery_id, "claim_token": token})
+    row = tx.execute(_START, {**mine, "now": now, "first_body": body}).first()
+    if row is not None:
+        rows.insert(tx, t.attempt, {"delivery_id": delivery_id, "started_at": now})
+    return row
 
 
 def end_attempt(
     tx: Tx, delivery_id: int, *, now: datetime, outcome: str, summary: str = "", detail: str = "", request_id: str = ""
 ) -> None:
     """Write down how the running attempt (or look) ended."""
-    running = select(func.max(t.attempt.c.id)).where(
-        t.attempt.c.delivery_id == delivery_id, t.attempt.c.ended_at.is_(None)
-    )
-    attempt_id = tx.execute(running).scalar()
     values = {
         "ended_at": now,
         "outcome": outcome,
@@ -199,49 +228,43 @@ def end_attempt(
         "detail": detail[:4000],
         "vendor_request_id": request_id,
     }
-    if attempt_id is None:
-        tx.execute(t.attempt.insert().values(delivery_id=delivery_id, started_at=now, **values))
-    else:
-        tx.execute(update(t.attempt).where(t.attempt.c.id == attempt_id).values(**values))
+    if not tx.execute(_END_ATTEMPT, {**rows.at({"delivery_id": delivery_id}), **values}).rowcount:
+        rows.insert(tx, t.attempt, {"delivery_id": delivery_id, "started_at": now, **values})
 
 
 def settle(tx: Tx, delivery_id: int, *, token: str, **values: Any) -> Row[Any] | None:
     """Write a result where the claim is still ours; ``None`` when it is not (the result is then lost on purpose: the
     new holder looks for it)."""
-    mine = and_(t.delivery.c.id == delivery_id, t.delivery.c.claim_token == token)
     values = {"claim_token": "", "lease_until": None, **values}
-    return tx.execute(update(t.delivery).where(mine).values(**values).returning(t.delivery)).first()
+    return rows.change_returning(tx, t.delivery, {"id": delivery_id, "claim_token": token}, values)
 
 
 def change(tx: Tx, delivery_id: int, **values: Any) -> None:
     """Set columns of a delivery and refresh its lane."""
-    changed = update(t.delivery).where(t.delivery.c.id == delivery_id).values(**values).returning(t.delivery.c.lane_id)
-    lane_id = tx.execute(changed).scalar_one()
-    refresh_lane(tx, lane_id)
+    row = rows.change_returning(tx, t.delivery, {"id": delivery_id}, values)
+    assert row is not None  # noqa: S101 - deliveries are never deleted
+    refresh_lane(tx, row.lane_id)
 
 
 def by_id(connection: Connection, delivery_id: int) -> Row[Any] | None:
     """One delivery."""
-    return connection.execute(select(t.delivery).where(t.delivery.c.id == delivery_id)).first()
+    return rows.find(connection, t.delivery, {"id": delivery_id})
 
 
 def by_uuid(connection: Connection, value: str) -> Row[Any] | None:
     """The delivery a vendor's origin mark names."""
-    return connection.execute(select(t.delivery).where(t.delivery.c.uuid == value)).first()
+    return rows.find(connection, t.delivery, {"uuid": value})
 
 
 def by_receipt(connection: Connection, network: str, vendor_id: str) -> Row[Any] | None:
     """The delivery that published this message."""
-    query = select(t.delivery).where(t.delivery.c.network == network, t.delivery.c.receipt_id == vendor_id)
-    return connection.execute(query).first()
+    return rows.find(connection, t.delivery, {"network": network, "receipt_id": vendor_id})
 
 
 def previous_part(connection: Connection, row: Row[Any]) -> Row[Any] | None:
     """The part before this one, once it is published."""
-    query = select(t.delivery).where(
-        t.delivery.c.answer == row.answer, t.delivery.c.part == row.part - 1, t.delivery.c.state == "done"
-    )
-    return connection.execute(query).first()
+    key = {"ticket_id": row.ticket_id, "answer": row.answer, "part": row.part - 1, "state": "done"}
+    return rows.find(connection, t.delivery, key)
 
 
 def in_flight(connection: Connection, *, ticket_ids: Sequence[int], side: Sequence[str]) -> bool:
@@ -271,6 +294,7 @@ def opening_in_flight(connection: Connection, sink: str) -> bool:
         t.delivery.c.connection == sink,
         t.delivery.c.verb == "open_ticket",
         t.delivery.c.state.in_(("sending", "unknown")),
+        _NOT_ENDED,
     )
     return connection.execute(query.limit(1)).first() is not None
 
@@ -289,13 +313,8 @@ def waiting_update(connection: Connection, ticket_id: int, sink: str) -> Row[Any
 
 def open_for(connection: Connection, ticket_id: int, sink: str, verb: str) -> Row[Any] | None:
     """A delivery of this verb that has not ended."""
-    query = select(t.delivery).where(
-        t.delivery.c.ticket_id == ticket_id,
-        t.delivery.c.connection == sink,
-        t.delivery.c.verb == verb,
-        t.delivery.c.state.in_((*LIVE, "parked")),
-    )
-    return connection.execute(query.limit(1)).first()
+    wanted = rows.at({"ticket_id": ticket_id, "connection": sink, "verb": verb})
+    return connection.execute(_OPEN_FOR, wanted).first()
 
 
 def of_message(connection: Connection, message_id: int, *, connection_name: str) -> Sequence[Row[Any]]:
@@ -325,19 +344,15 @@ def recover(tx: Tx, *, now: datetime, everything: bool) -> int:
 
     What was ``sending`` becomes ``unknown`` and is looked up; what was ``claimed`` is simply claimed again.
     """
-    held = t.lane.c.claim_token != ""
-    if not everything:
-        held = and_(held, t.lane.c.lease_until <= now)
-    lanes = [
-        row.id for row in tx.execute(select(t.lane.c.id).where(held).limit(1000).with_for_update(skip_locked=True))
-    ]
+    held = tx.execute(_HELD_LANES) if everything else tx.execute(_LEFT_LANES, {"now": now})
+    lanes = [row.id for row in held]
     if not lanes:
         return 0
-    of_lanes = t.delivery.c.lane_id.in_(lanes)
+    of_lanes = and_(t.delivery.c.lane_id.in_(lanes), _NOT_ENDED)
     free = {"claim_token": "", "lease_until": None}
     tx.execute(update(t.delivery).where(of_lanes, t.delivery.c.state == "claimed").values(state="waiting", **free))
     tx.execute(update(t.delivery).where(of_lanes, t.delivery.c.state == "sending").values(state="unknown", **free))
-    tx.execute(update(t.lane).where(t.lane.c.id.in_(lanes)).values(claim_token="", lease_until=None))
+    tx.execute(_CLAIM, {"lane_ids": lanes, "claim_token": "", "lease_until": None})
     for lane_id in lanes:
         refresh_lane(tx, lane_id)
     return len(lanes)
@@ -351,6 +366,4 @@ def count_by_state(connection: Connection) -> Sequence[Row[Any]]:
 
 def any_due(connection: Connection, name: str, *, now: datetime) -> bool:
     """True when a sender of this connection has something to claim."""
-    free = or_(t.lane.c.lease_until.is_(None), t.lane.c.lease_until <= now)
-    query = select(t.lane.c.id).where(t.lane.c.connection == name, t.lane.c.due_at <= now, free)
-    return connection.execute(query.limit(1)).first() is not None
+    return connection.execute(_ANY_DUE, {"connection": name, "now": now}).first() is not None

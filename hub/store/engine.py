@@ -9,6 +9,7 @@ from typing import IO, Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.pool import PoolProxiedConnection
 
 ADVISORY_KEY = 0x5C40
 
@@ -48,10 +49,11 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}")
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+    def begin(dbapi_connection: PoolProxiedConnection) -> None:
+        dbapi_connection.cursor().execute("BEGIN IMMEDIATE" if writer else "BEGIN")
 
+    # Not an event listener for "begin": with one on the engine every statement pays for looking for others.
+    engine.dialect.do_begin = begin  # type: ignore[method-assign]
     return engine
 
 

@@ -6,12 +6,40 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, select, text, update
 
 from hub.sdk import AnyEvent
+from hub.store import rows
 from hub.store import tables as t
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
+
+_earlier = t.inbox.alias("earlier")
+_HELD = exists().where(
+    and_(
+        text("earlier.state = 'new'"),
+        _earlier.c.connection == t.inbox.c.connection,
+        _earlier.c.lane == t.inbox.c.lane,
+        _earlier.c.id < t.inbox.c.id,
+        _earlier.c.due_at > bindparam("now"),
+    )
+)
+# The states in the words of the indexes: SQLite must see them to use a partial index.
+_DUE = (
+    select(t.inbox)
+    .where(
+        text("inbox.state = 'new'"),
+        t.inbox.c.connection == bindparam("name"),
+        t.inbox.c.due_at <= bindparam("now"),
+        ~_HELD,
+    )
+    .order_by(t.inbox.c.id)
+    .limit(bindparam("most"))
+)
+_WITH_DUE = (
+    select(t.inbox.c.connection).where(text("inbox.state = 'new'"), t.inbox.c.due_at <= bindparam("now")).distinct()
+)
+_IS_NEW = select(t.inbox.c.id).where(*rows.where(t.inbox, "id"), t.inbox.c.state == "new").with_for_update()
 
 
 def add_arrival(
@@ -37,7 +65,7 @@ def add_arrival(
         "digest": digest,
         "note": note,
     }
-    return int(tx.execute(t.arrival.insert().values(**values).returning(t.arrival.c.id)).scalar_one())
+    return int(rows.insert_returning(tx, t.arrival, values).id)
 
 
 def add_events(
@@ -82,37 +110,29 @@ def lane_of(event: AnyEvent) -> str:
     return "unreadable"
 
 
-def due(connection: Connection, *, now: datetime, limit: int) -> Sequence[Row[Any]]:
-    """New events that may go on, oldest first. One that must wait holds the later ones of its lane."""
-    earlier = t.inbox.alias()
-    held = exists().where(
-        and_(
-            earlier.c.state == "new",
-            earlier.c.connection == t.inbox.c.connection,
-            earlier.c.lane == t.inbox.c.lane,
-            earlier.c.id < t.inbox.c.id,
-            earlier.c.due_at > now,
-        )
-    )
-    query = select(t.inbox).where(t.inbox.c.state == "new", t.inbox.c.due_at <= now, ~held)
-    return connection.execute(query.order_by(t.inbox.c.id).limit(limit)).all()
+def due(connection: Connection, name: str, *, now: datetime, limit: int) -> Sequence[Row[Any]]:
+    """A connection's new events that may go on, oldest first. One that must wait holds the later ones of its lane."""
+    return connection.execute(_DUE, {"name": name, "now": now, "most": limit}).all()
 
 
-def any_due(connection: Connection, *, now: datetime) -> bool:
-    """True when an event may be due."""
-    query = select(t.inbox.c.id).where(t.inbox.c.state == "new", t.inbox.c.due_at <= now)
-    return connection.execute(query.limit(1)).first() is not None
+def nudged(name: str) -> str:
+    """What to call when a connection has new events."""
+    return f"inbox of {name}"
+
+
+def with_due(connection: Connection, *, now: datetime) -> list[str]:
+    """The connections that have events due."""
+    return list(connection.execute(_WITH_DUE, {"now": now}).scalars())
 
 
 def by_id(connection: Connection, inbox_id: int) -> Row[Any] | None:
     """One event."""
-    return connection.execute(select(t.inbox).where(t.inbox.c.id == inbox_id)).first()
+    return rows.find(connection, t.inbox, {"id": inbox_id})
 
 
 def is_new(tx: Tx, inbox_id: int) -> bool:
     """True while the event is still to be done: the check that makes a unit safe to run twice."""
-    query = select(t.inbox.c.id).where(t.inbox.c.id == inbox_id, t.inbox.c.state == "new").with_for_update()
-    return tx.execute(query).first() is not None
+    return tx.execute(_IS_NEW, rows.at({"id": inbox_id})).first() is not None
 
 
 def finish(
@@ -126,11 +146,8 @@ def finish(
     ticket_id: int | None = None,
 ) -> None:
     """End an event: done, ignored(reason), parked(reason) or discarded(by)."""
-    tx.execute(
-        update(t.inbox)
-        .where(t.inbox.c.id == inbox_id)
-        .values(state=state, reason=reason, detail=detail, done_at=now, ticket_id=ticket_id)
-    )
+    values = {"state": state, "reason": reason, "detail": detail, "done_at": now, "ticket_id": ticket_id}
+    rows.change(tx, t.inbox, {"id": inbox_id}, values)
 
 
 def postpone(tx: Tx, inbox_id: int, *, until: datetime, reason: str, count: bool = True) -> None:

@@ -19,7 +19,7 @@ _CUSTOMER_OF = select(t.customer_link.c.customer_id).where(
 
 
 def see_identity(tx: Tx, identity: Identity, *, now: datetime, contact: str | None = None) -> Row[Any]:
-    """The identity's row as it is now: made with a customer of its own on first sight, renamed when the network says so.
+    """The identity's row: made with a customer of its own on first sight, renamed when the network says so.
 
     ``contact`` is the already encrypted JSON of e-mail addresses and phones.
     """
@@ -104,9 +104,3 @@ def see_thread(tx: Tx, network: str, thread: Thread, *, connection: str, now: da
 def find_thread(connection: Connection, network: str, vendor_id: str) -> Row[Any] | None:
     """The thread with this natural key."""
     return rows.find(connection, t.thread, {"network": network, "vendor_id": vendor_id})
-
-
-def takes_part(tx: Tx, thread_id: int, identity_id: int, *, now: datetime) -> None:
-    """Note that an identity is in a thread."""
-    values = {"thread_id": thread_id, "identity_id": identity_id, "first_at": now}
-    insert_new(tx, t.participant, values, key=["thread_id", "identity_id"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text, update
+from sqlalchemy import Connection, Row, and_, select, text, update
 
 from hub.store import rows
 from hub.store import tables as t
@@ -13,9 +13,9 @@ from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
 # In the words of the index uq_record_link_active: SQLite passes a partial index over for `active = 1`.
-_ACTIVE_OF_TICKET = (*rows.where(t.record_link, "ticket_id", "connection"), text("record_link.active"))
-_ACTIVE = select(t.record_link).where(*_ACTIVE_OF_TICKET)
-_RETIRE = update(t.record_link).where(*_ACTIVE_OF_TICKET)
+_ACTIVE_OF_TICKET = and_(*rows.where(t.record_link, "ticket_id", "connection"), text("record_link.active"))
+_ACTIVE = select(t.record_link).where(_ACTIVE_OF_TICKET)
+_RETIRE = update(t.record_link).where(_ACTIVE_OF_TICKET)
 
 
 def active(connection: Connection, ticket_id: int, sink: str) -> Row[Any] | None:

@@ -40,6 +40,9 @@ DELIVERY_STATES = ("waiting", "claimed", "sending", "unknown", "done", "supersed
 OPEN_STATES = ("waiting", "claimed", "sending", "unknown")
 
 
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 class Utc(TypeDecorator[datetime]):
     """An aware UTC datetime, stored as epoch milliseconds: SQLite would give back a naive one."""
 
@@ -67,7 +70,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Compact JSON."""
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return None if value is None else _COMPACT.encode(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The value."""
@@ -170,7 +173,7 @@ inbox = Table(
     _ref("ticket_id", "ticket"),
     UniqueConstraint("connection", "event_key"),
     CheckConstraint(f"state IN {INBOX_STATES}", name="state"),
-    Index("ix_inbox_new", "id", **_only_if("state = 'new'")),
+    Index("ix_inbox_new", "connection", "id", **_only_if("state = 'new'")),
     Index("ix_inbox_lane_new", "connection", "lane", "id", **_only_if("state = 'new'")),
     Index("ix_inbox_parked", "id", **_only_if("state = 'parked'")),
 )
@@ -375,6 +378,7 @@ lane = Table(
     _text("claim_token"),
     Column("lease_until", Utc),
     UniqueConstraint("connection", "key"),
+    Index("ix_lane_claimed", "lease_until", **_only_if("claim_token != ''")),
     Index("ix_lane_due", "connection", "due_at", **_only_if("due_at IS NOT NULL")),
 )
 

@@ -23,9 +23,7 @@ _OPEN_OF_CUSTOMER = (
     .limit(20)
 )
 _TICKETS_HERE = select(t.conversation.c.ticket_id).where(*rows.where(t.conversation, "thread_id", "identity_id"))
-_CHANGE = (
-    update(t.ticket).where(*rows.where(t.ticket, "id")).values(version=t.ticket.c.version + 1).returning(t.ticket)
-)
+_CHANGE = update(t.ticket).where(*rows.where(t.ticket, "id")).values(version=t.ticket.c.version + 1).returning(t.ticket)
 
 
 def by_id(connection: Connection, ticket_id: int) -> Row[Any]:
@@ -83,21 +81,20 @@ def change(tx: Tx, ticket_id: int, *, now: datetime, **values: Any) -> Row[Any]:
 def see_conversation(
     tx: Tx, *, thread_id: int, identity_id: int, ticket_id: int, connection: str, at: datetime, now: datetime
 ) -> int:
-    """The id of the conversation of a customer in a thread within a ticket, with its clock moved to ``at``."""
-    values = {
-        "thread_id": thread_id,
-        "identity_id": identity_id,
-        "ticket_id": ticket_id,
-        "connection": connection,
-        "created_at": now,
-        "last_inbound_at": at,
-    }
+    """The id of the conversation of a customer in a thread within a ticket, with its clock moved to ``at``.
+
+    The customer's first one in a thread makes them a participant of it.
+    """
     key = {"thread_id": thread_id, "identity_id": identity_id, "ticket_id": ticket_id}
-    row = insert_new(tx, t.conversation, values, key=list(key)) or rows.change_returning(
-        tx, t.conversation, key, {"last_inbound_at": at}
-    )
-    assert row is not None  # noqa: S101 - the insert met it
-    return int(row.id)
+    values = {**key, "connection": connection, "created_at": now, "last_inbound_at": at}
+    made = insert_new(tx, t.conversation, values, key=list(key))
+    if made is not None:
+        participant = {"thread_id": thread_id, "identity_id": identity_id, "first_at": now}
+        insert_new(tx, t.participant, participant, key=["thread_id", "identity_id"])
+        return int(made.id)
+    known = rows.change_returning(tx, t.conversation, key, {"last_inbound_at": at})
+    assert known is not None  # noqa: S101 - the insert met it
+    return int(known.id)
 
 
 def conversation_by_id(connection: Connection, conversation_id: int) -> Row[Any]:

@@ -73,8 +73,6 @@ __all__ = [
 
 Health = Literal["ok", "paused", "waiting", "failing", "never checked"]
 
-STOP_TALKING = "stop-talking"
-
 
 @dataclass(frozen=True, slots=True)
 class ConnectionView:
@@ -294,5 +292,5 @@ def counts(connection: Connection) -> Counts:
         alarms=connection.execute(
             select(func.count()).select_from(t.alarm).where(t.alarm.c.closed_at.is_(None))
         ).scalar_one(),
-        stop_talking=bool(connections.read_switch(connection, STOP_TALKING)),
+        stop_talking=bool(connections.read_switch(connection, connections.STOP_TALKING)),
     )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from hub.store.engine import open_engines
 
 T = TypeVar("T")
+Job = tuple[Callable[["Tx"], Any], Future[Any]]
 
 MAX_WAITING = 2_000
 MAX_GROUP = 64
@@ -36,6 +37,7 @@ class Tx:
         self.connection = connection
         self.after_commit: list[Callable[[], None]] = []
         self.execute = connection.execute
+        self.connections: dict[str, Row[Any]] = {}  # what hub.store.connections has read or written already
 
 
 class Store:
@@ -45,7 +47,7 @@ class Store:
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self.writer_engine, self.reader_engine = open_engines(url)
-        self._queue: queue.Queue[tuple[Callable[[Tx], Any], Future[Any]] | None] = queue.Queue(MAX_WAITING)
+        self._queue: queue.Queue[list[Job] | None] = queue.Queue(MAX_WAITING)
         self._threads: list[threading.Thread] = []
         self._inline = threading.RLock()
 
@@ -81,7 +83,7 @@ class Store:
                 self._run_group([(unit, future)])
             return future
         try:
-            self._queue.put_nowait((unit, future))
+            self._queue.put_nowait([(unit, future)])
         except queue.Full:
             raise StoreBusy("too many writes are waiting") from None
         return future
@@ -90,31 +92,47 @@ class Store:
         """Submit and wait for the commit. Raises what the unit raised; full queues are waited out here."""
         if not self._threads:
             return self.submit(unit).result()
-        future: Future[T] = Future()
-        self._queue.put((unit, future))
-        return future.result()
+        return self.run_all([unit])[0].result()
+
+    def run_all(self, units: Sequence[Callable[[Tx], T]]) -> list[Future[T]]:
+        """Submit at most ``MAX_GROUP`` units that share one commit, and wait until all futures are done.
+
+        They run one after the other in this order. When one of them raises, each gets a commit of its own, still in
+        this order: its trouble is not the others'.
+        """
+        jobs: list[tuple[Callable[[Tx], T], Future[T]]] = [(unit, Future()) for unit in units]
+        if not jobs:
+            return []
+        if self._threads:
+            # One entry of the queue: with several writers on PostgreSQL the order would be lost otherwise.
+            self._queue.put(list(jobs))
+            wait([future for _, future in jobs])
+        else:
+            with self._inline:
+                self._run_group(list(jobs))
+        return [future for _, future in jobs]
 
     def _write(self) -> None:
         while True:
-            job = self._queue.get()
-            if job is None:
+            jobs = self._queue.get()
+            if jobs is None:
                 return
-            group = [job]
+            group = jobs
             stop = False
             while len(group) < MAX_GROUP:
                 try:
-                    job = self._queue.get_nowait()
+                    jobs = self._queue.get_nowait()
                 except queue.Empty:
                     break
-                if job is None:
+                if jobs is None:
                     stop = True
                     break
-                group.append(job)
+                group = group + jobs
             self._run_group(group)
             if stop:
                 return
 
-    def _run_group(self, group: list[tuple[Callable[[Tx], Any], Future[Any]]]) -> None:
+    def _run_group(self, group: list[Job]) -> None:
         try:
             tx, results = self._commit([unit for unit, _ in group])
         except Exception as error:  # noqa: BLE001 - whatever one unit raised must not cost the others their commit

@@ -105,7 +105,7 @@ class Scene:
 
 def stop_talking(connection: Any) -> object:
     """Whether all that goes out is halted."""
-    return connections.read_switch(connection, views.STOP_TALKING)
+    return connections.read_switch(connection, connections.STOP_TALKING)
 
 
 def _tried(call: Callable[[], T], name: str, trouble: list[str]) -> T | None:

@@ -26,7 +26,7 @@ def page(template: str, read: Any, **values: Any) -> str:
         template,
         connections=shown,
         alarms=views.alarms(read),
-        silent=bool(connections.read_switch(read, views.STOP_TALKING)),
+        silent=bool(connections.read_switch(read, connections.STOP_TALKING)),
         parked_count=sum(one.parked for one in shown),
         **values,
     )

@@ -18,19 +18,20 @@ PRUNE_EVERY = 3600.0
 
 
 class Embedded:
-    """Runs an engine with threads: one for the inbox, one per polling connection, some senders per connection."""
+    """Runs an engine with threads. Each connection has one for its inbox, one that polls, and some senders."""
 
     def __init__(self, engine: Engine, *, senders: int = 4) -> None:
         self.engine = engine
         self.hub = engine.hub
         self.senders = senders
         self._stop = threading.Event()
-        self._wake = {name: threading.Semaphore(0) for name in (*engine.sending, "inbox")}
+        inboxes = [inbox.nudged(name) for name in engine.hub.connected]
+        self._wake = {name: threading.Semaphore(0) for name in (*engine.sending, *inboxes)}
         self._threads: list[threading.Thread] = []
         self.hub.nudge = self.nudge
 
     def nudge(self, what: str) -> None:
-        """Wake one thread that works for ``what``: a connection's name, or ``inbox``."""
+        """Wake one thread that works for ``what``: a connection's senders, or its inbox."""
         wake = self._wake.get(what)
         if wake is not None:
             wake.release()
@@ -39,7 +40,10 @@ class Embedded:
         """Recover, then start every thread."""
         self.engine.prepare(alone=alone)
         self._run("ticker", self._tick)
-        self._run("inbox", lambda: self._worker("inbox", lambda: take.take(self.hub)))
+        for name in self.hub.connected:
+            # One thread each: a slow vendor's completions hold nobody else's events.
+            work = lambda name=name: take.take(self.hub, name)  # noqa: E731
+            self._run(inbox.nudged(name), lambda name=name, work=work: self._worker(inbox.nudged(name), work))  # type: ignore[misc]
         for name in self.engine.polling:
             self._run(f"poll-{name}", lambda name=name: self._poller(name))  # type: ignore[misc]
         for name in self.engine.sending:
@@ -94,8 +98,7 @@ class Embedded:
                 now = self.hub.now()
                 with self.hub.store.read() as connection:
                     waiting = [name for name in self.engine.sending if deliveries.any_due(connection, name, now=now)]
-                    if inbox.any_due(connection, now=now):
-                        waiting.append("inbox")
+                    waiting += [inbox.nudged(name) for name in inbox.with_due(connection, now=now)]
                 for name in waiting:
                     self.nudge(name)
                 self.engine.alert()

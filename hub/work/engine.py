@@ -49,7 +49,8 @@ class Engine:
         for name in self.polling:
             if poll.due(self.hub, name):
                 done += poll.poll(self.hub, name)
-        done += take.take(self.hub)
+        for name in self.hub.connected:
+            done += take.take(self.hub, name)
         for name in self.sending:
             done += deliver.drain(self.hub, name)
         self.sweep()

@@ -125,6 +125,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("connection", "key", name=op.f("uq_lane_connection_key")),
     )
     op.create_index(
+        "ix_lane_claimed",
+        "lane",
+        ["lease_until"],
+        unique=False,
+        sqlite_where=sa.text("claim_token != ''"),
+        postgresql_where=sa.text("claim_token != ''"),
+    )
+    op.create_index(
         "ix_lane_due",
         "lane",
         ["connection", "due_at"],
@@ -299,7 +307,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_inbox_new",
         "inbox",
-        ["id"],
+        ["connection", "id"],
         unique=False,
         sqlite_where=sa.text("state = 'new'"),
         postgresql_where=sa.text("state = 'new'"),
