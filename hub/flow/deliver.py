@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from hub.flow import settle
 from hub.flow.hub import Hub
+from hub.flow.sealing import unseal
 from hub.sdk import Absent, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply
 from hub.sdk.connectors import Delivers, Finds
 from hub.sdk.messages import AnyBody
@@ -96,7 +97,7 @@ def _send(hub: Hub, name: str, connector: Delivers, heads: list[Row[Any]], claim
         return []
     outcomes: list[Receipt | Failure | Exception]
     try:
-        outcomes = list(connector.deliver([_as_delivery(row) for row in started]))
+        outcomes = list(connector.deliver([_as_delivery(hub, row) for row in started]))
         if len(outcomes) != len(started):
             outcomes = [OutcomeMismatch(len(started), len(outcomes))] * len(started)
     except Exception as error:  # every class of error has its handler in settle
@@ -185,9 +186,12 @@ def _resolve(tx: Tx, head: Row[Any], body: AnyBody) -> AnyBody | str:
     return body
 
 
-def _as_delivery(row: Row[Any]) -> Delivery:
+def _as_delivery(hub: Hub, row: Row[Any]) -> Delivery:
     return Delivery(
-        key=row.uuid, body=BODY.validate_json(row.body), attempt=row.attempts, first_attempt_at=row.first_attempt_at
+        key=row.uuid,
+        body=unseal(hub, BODY.validate_json(row.body)),
+        attempt=row.attempts,
+        first_attempt_at=row.first_attempt_at,
     )
 
 
@@ -208,7 +212,7 @@ def _look(hub: Hub, name: str, head: Row[Any], claim: Claim) -> list[Row[Any]]:
         outcome = CannotTell(reason="this vendor cannot be asked whether it arrived")
     else:
         try:
-            outcome = connector.find(_as_delivery(head))
+            outcome = connector.find(_as_delivery(hub, head))
         except Exception as error:  # every class of error has its handler in settle
             outcome = error
     calls = hub.calls(name).take()

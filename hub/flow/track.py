@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from hub.flow.hub import Hub
+from hub.flow.sealing import seal, unseal
 from hub.sdk import Account, AddComment, OpenTicket, Proof, RedactComment, TicketView, UpdateFields
 from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, records, tickets
 
@@ -90,7 +91,7 @@ def to_sink(
         key=f"{body.verb}:{cause}:{ticket.sink}",
         connection=ticket.sink,
         lane=f"ticket-{ticket.id}",
-        body=body,
+        body=seal(hub, body),
         now=now,
         ticket_id=ticket.id,
         message_id=message_id,
@@ -126,7 +127,7 @@ def tell_sink(
     due_at = now if soon else now + hub.timing.proof_alone_after
     older = deliveries.waiting_update(tx.connection, ticket.id, ticket.sink)
     if older is not None:
-        body = _fold(UpdateFields.model_validate_json(older.body), body)
+        body = _fold(unseal(hub, UpdateFields.model_validate_json(older.body)), body)
         due_at = min(due_at, older.due_at)
         by_person = by_person or older.by_person
     made = to_sink(hub, tx, ticket, body, cause=cause, by_person=by_person, now=now, due_at=due_at)

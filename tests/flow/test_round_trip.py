@@ -301,3 +301,39 @@ def test_a_parked_answer_is_tried_again_by_hand_once(house: House) -> None:
     with pytest.raises(parked.NotParked):
         parked.retry(house.hub, "outbox", row.id, actor="test")
     assert [one.action for one in house.rows("SELECT action FROM audit")] == ["retry"]
+
+
+def test_collected_data_reaches_the_helpdesk_and_lies_encrypted_in_the_hub(database_url: str) -> None:
+    """An order number in the text is found by the category's pattern, and nowhere in the database as a field."""
+    from hub.configuration import Category, CategoryField
+    from hub.sdk import Decision
+    from tests.fakes.connectors import FakeSink
+
+    class ToDelivery:
+        name = "to-delivery"
+
+        def decide(self, questions: list[object]) -> list[Decision]:
+            """Everything is about a delivery."""
+            return [Decision(category="delivery")] * len(questions)
+
+    seen: list[dict[str, str]] = []
+    deliver = FakeSink.deliver
+
+    def look(self: FakeSink, batch: object) -> object:
+        seen.append(dict(batch[0].body.ticket.fields))  # type: ignore[index]
+        return deliver(self, batch)  # type: ignore[arg-type]
+
+    house = House(database_url)
+    field = CategoryField(name="order_number", purpose="to find it", pattern="[A-Z]{2}-[0-9]{6}")
+    house.hub.categories = {"delivery": Category(name="delivery", fields=(field,))}
+    house.hub.routers = [ToDelivery()]  # type: ignore[list-item]
+    house.step()
+    house.clock.forward(2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FakeSink, "deliver", look)
+        house.network.post("anna", "My order AB-123456 is late")
+        steps(house)
+    assert seen == [{"order_number": "AB-123456"}]
+    assert '"order_number"' not in house.rows("SELECT body FROM delivery")[0].body
+    assert "AB-123456" not in house.rows("SELECT fields FROM ticket")[0].fields
+    house.close()
