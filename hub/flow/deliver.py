@@ -16,7 +16,7 @@ from hub.flow.hub import Hub
 from hub.flow.sealing import unseal
 from hub.sdk import Absent, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply
 from hub.sdk.connectors import Delivers, Finds
-from hub.sdk.messages import AnyBody
+from hub.sdk.deliveries import AnyBody
 from hub.store import Row, Tx, connections, deliveries, records
 
 log = logging.getLogger("hub.deliver")

@@ -22,7 +22,7 @@ from hub.sdk import (
     Receipt,
     Reply,
 )
-from hub.sdk.messages import AnyBody
+from hub.sdk.deliveries import AnyBody
 from hub.store import Row, Tx, connections, deliveries, messages, records, tickets
 
 log = logging.getLogger("hub.settle")

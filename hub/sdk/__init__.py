@@ -1,6 +1,25 @@
 """The only door a plugin may import. Everything a vendor needs to write a connector is re-exported here."""
 
 from hub.sdk.connectors import PLUGIN_API, Connector, Failure
+from hub.sdk.deliveries import (
+    Absent,
+    Account,
+    AddComment,
+    CannotTell,
+    DeleteReply,
+    Delivery,
+    EditReply,
+    Found,
+    OpenTicket,
+    Proof,
+    Receipt,
+    RedactComment,
+    Reply,
+    ReplyLimits,
+    Said,
+    TicketView,
+    UpdateFields,
+)
 from hub.sdk.errors import (
     AuthenticationFailed,
     ConfigurationError,
@@ -15,45 +34,28 @@ from hub.sdk.errors import (
 )
 from hub.sdk.hookspecs import ENTRY_POINT_GROUP, hookimpl
 from hub.sdk.messages import (
-    Absent,
-    Account,
-    AddComment,
     Agent,
     AnyEvent,
     Attachment,
-    CannotTell,
     Comment,
     CommentSeen,
     Container,
     Decision,
-    DeleteReply,
-    Delivery,
-    EditReply,
     Event,
-    Found,
     Hint,
     Identity,
     Kind,
     Message,
     MessageDeleted,
     MessageSeen,
-    OpenTicket,
     Page,
     Priority,
     Privacy,
-    Proof,
     Question,
     Quote,
-    Receipt,
     RecordChanged,
-    RedactComment,
-    Reply,
-    ReplyLimits,
-    Said,
     Thread,
-    TicketView,
     Unreadable,
-    UpdateFields,
 )
 from hub.sdk.routers import Decides, Router
 from hub.sdk.settings import BaseUrl, Field, Secret, Settings

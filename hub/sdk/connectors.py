@@ -8,18 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
+from hub.sdk.deliveries import Absent, Account, CannotTell, Delivery, Found, Receipt
 from hub.sdk.errors import ConnectorError
-from hub.sdk.messages import (
-    Absent,
-    Account,
-    AnyEvent,
-    CannotTell,
-    Delivery,
-    Event,
-    Found,
-    Page,
-    Receipt,
-)
+from hub.sdk.messages import AnyEvent, Event, Page
 from hub.sdk.settings import Settings
 from hub.sdk.toolbox import Toolbox
 from hub.sdk.webhooks import WebhookReply, WebhookRequest

@@ -6,7 +6,7 @@ import re
 
 import regex
 
-from hub.sdk.messages import ReplyLimits
+from hub.sdk.deliveries import ReplyLimits
 
 _URL = re.compile(r"https?://[^\s<>\"]+")
 _BLOCKS = ("p", "div", "li", "blockquote", "pre", "h1", "h2", "h3", "h4", "tr")
