@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from hub.configuration import Category
+from hub.configuration.categories import as_word
 
 
 def find_fields(category: Category | None, text: str, known: dict[str, str]) -> dict[str, str]:
-    """The category's fields that ``text`` holds, found by their patterns; known ones are kept as they are."""
+    """The category's fields that ``text`` holds, for those that say what to look for (``find``); known ones are kept
+    as they are. A field's ``pattern`` is for whole answers and too loose for a text: it only refuses what was found."""
     import regex
 
     found = dict(known)
     for field in category.fields if category else ():
-        if field.name in found or not field.pattern:
+        if field.name in found or not field.find:
             continue
         try:
-            match = regex.search(rf"(?<!\w)(?:{field.pattern})(?!\w)", text, timeout=0.2)
+            for match in regex.finditer(as_word(field.find), text, timeout=0.2):
+                value = match.group(0)
+                if not field.pattern or regex.fullmatch(field.pattern, value, timeout=0.2):
+                    found[field.name] = value
+                    break
         except TimeoutError:
-            continue  # an expensive pattern costs its own field, not the ticket
-        if match:
-            found[field.name] = match.group(0)
+            continue  # an expensive expression costs its own field, not the ticket
     return found
 
 

@@ -97,6 +97,7 @@ def compose(
         "draft": ("parked", DRAFT),
         "observe": ("discarded", "observe mode: nothing is published"),
     }[mode]
+    replaced = _replace_older_draft(tx, ticket, cause=cause, now=now) if mode == "draft" else False
     for reply in planned.parts:
         deliveries.enqueue(
             tx,
@@ -117,15 +118,27 @@ def compose(
     kind = {"live": "answer_composed", "draft": "answer_drafted", "observe": "answer_observed"}[mode]
     shown = [reply.text for reply in planned.parts]
     tickets.add_event(tx, ticket.id, kind, now=now, actor=actor, message=message_id, connection=source, parts=shown)
-    if mode == "draft":
-        _show_draft(hub, tx, ticket, planned.parts, cause=cause, now=now)
     if mode == "live":
         tx.after_commit.append(lambda: hub.nudge(source))
+    else:
+        name = "observed" if mode == "observe" else "draft_again" if replaced else "draft"
+        _show_plan(hub, tx, ticket, planned.parts, name=name, cause=cause, now=now)
 
 
-def _show_draft(hub: Hub, tx: Tx, ticket: Row[Any], parts: Sequence[Reply], *, cause: str, now: datetime) -> None:
+def _replace_older_draft(tx: Tx, ticket: Row[Any], *, cause: str, now: datetime) -> bool:
+    """An answer that was worded again is not published twice: one draft waits per ticket, the newest."""
+    older = deliveries.parked_with(tx.connection, ticket.id, DRAFT)
+    for row in older:
+        deliveries.change(tx, row.id, state="superseded", reason=f"a newer draft: {cause}", done_at=now)
+    return bool(older)
+
+
+def _show_plan(
+    hub: Hub, tx: Tx, ticket: Row[Any], parts: Sequence[Reply], *, name: str, cause: str, now: datetime
+) -> None:
+    """Show the agent, inside the record, what would be said where."""
     text = texts.note(
-        "draft",
+        name,
         hub.language,
         network=ticket.network,
         to=parts[0].to.label,
@@ -133,7 +146,7 @@ def _show_draft(hub: Hub, tx: Tx, ticket: Row[Any], parts: Sequence[Reply], *, c
         tag=SEND_DRAFT_TAG,
     )
     body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
-    track.to_sink(hub, tx, ticket, body, cause=f"draft:{cause}", by_person=True, now=now)
+    track.to_sink(hub, tx, ticket, body, cause=f"{name}:{cause}", by_person=True, now=now)
 
 
 def release_drafts(hub: Hub, tx: Tx, ticket: Row[Any], *, actor: str, now: datetime) -> int:

@@ -11,6 +11,10 @@ from hub.sdk import Account
 from hub.store import Tx, connections
 
 
+class ModeNotPossible(Exception):
+    """A helpdesk has no drafts: only agents see what is written there."""
+
+
 class UnknownConnection(Exception):
     """The hub has no connection of this name; the message lists those it has."""
 
@@ -21,12 +25,14 @@ class UnknownConnection(Exception):
 def set_mode(hub: Hub, name: str, mode: str, *, actor: str) -> bool:
     """Make a connection observe, draft or live; True when that is a change. It stays so across restarts.
 
-    Raises ``ValueError`` for another mode and :class:`UnknownConnection`. What was composed in the old mode stays as
-    it is: a draft is still released by its tag only.
+    Raises ``ValueError`` for another mode, :class:`ModeNotPossible` and :class:`UnknownConnection`. What was composed
+    in the old mode stays as it is: a draft is still released by its tag only.
     """
     if mode not in get_args(Mode):
         raise ValueError(f"the mode must be one of {', '.join(get_args(Mode))}")
     _known(hub, name)
+    if mode == "draft" and hub.connected[name].side == "sink":
+        raise ModeNotPossible(f"{name} is a helpdesk: it can observe or be live; drafts are for networks")
 
     def unit(tx: Tx) -> bool:
         old = connections.get(tx.connection, name).mode

@@ -56,7 +56,12 @@ def _new(hub: Hub, tx: Tx, row: Row[Any], message: Message, classified: Classifi
     identity = people.see_identity(tx, message.author, now=now, contact=contact)
     thread_id = people.see_thread(tx, message.network, message.thread, connection=row.connection, now=now)
     ticket, reopen = tickets.for_message(
-        tx.connection, thread_id=thread_id, identity_id=identity.id, source=row.connection, now=now
+        tx.connection,
+        thread_id=thread_id,
+        identity_id=identity.id,
+        source=row.connection,
+        private=message.privacy == "direct",
+        now=now,
     )
     is_new = ticket is None
     if ticket is None:
@@ -121,6 +126,7 @@ def _make_ticket(
         team=team.name,
         agent=fields.get("agent", ""),
         sink=sink_of(hub, team.sink),
+        private=message.privacy == "direct",
         tags=list(classified.tags),
         fields=hub.encrypt_json(found),
         missing=collect.missing_fields(category, found),

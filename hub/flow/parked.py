@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hub.flow import compose
 from hub.flow.hub import Hub
 from hub.store import Tx, connections, deliveries, inbox, tickets
 
 Door = Literal["inbox", "outbox"]
 
 
+class DraftWaits(Exception):
+    """This delivery is a draft: trying it again would publish it without the agent's word."""
+
+
 class NotParked(Exception):
     """There is no such parked event or delivery (any more)."""
 
 
-def retry(hub: Hub, door: Door, number: int, *, actor: str) -> None:
+def retry(hub: Hub, door: Door, number: int, *, actor: str, publish_draft: bool = False) -> None:
     """Try a parked event or delivery again. One whose outcome is unknown is looked up first, never simply resent.
 
-    Raises :class:`NotParked`.
+    Raises :class:`NotParked`, and :class:`DraftWaits` for a draft unless ``publish_draft`` says that it is meant.
     """
 
     def unit(tx: Tx) -> None:
@@ -33,6 +38,12 @@ def retry(hub: Hub, door: Door, number: int, *, actor: str) -> None:
             row = deliveries.by_id(tx.connection, number)
             if row is None or row.state != "parked":
                 raise NotParked(f"delivery {number} is not parked")
+            if row.reason == compose.DRAFT:
+                if not publish_draft:
+                    raise DraftWaits(
+                        f"delivery {number} is a draft: the agent publishes it with the tag {compose.SEND_DRAFT_TAG}"
+                    )
+                tickets.add_event(tx, row.ticket_id, "draft_released", now=now, actor=actor, delivery=number)
             unknown = row.reason.startswith(deliveries.HELD_BY_UNKNOWN)
             state = "unknown" if unknown else "waiting"
             deliveries.change(tx, number, state=state, reason="tried again by hand", due_at=now, looks=0, attempts=0)

@@ -199,9 +199,11 @@ def _published(hub: Hub, tx: Tx, row: Row[Any], body: Reply, receipt: Receipt, n
     data: dict[str, Any] = {"permalink": receipt.permalink, "part": body.part, "parts": body.parts}
     tickets.add_event(tx, row.ticket_id, "answer_published", now=now, actor=row.connection, **data)
     if body.part == body.parts:
-        proof = Proof(state="published", permalink=receipt.permalink, at=receipt.at or now)
+        earlier = deliveries.earlier_parts(tx.connection, row) if body.parts > 1 else []
+        told = [*(Receipt.model_validate(one.receipt) for one in earlier), receipt]
+        proofs = tuple(Proof(state="published", permalink=one.permalink, at=one.at or now) for one in told)
         ticket = track.fresh(tx, row.ticket_id)
-        track.tell_sink(hub, tx, ticket, cause=f"proof:{row.uuid}", now=now, by_person=True, proofs=(proof,))
+        track.tell_sink(hub, tx, ticket, cause=f"proof:{row.uuid}", now=now, by_person=True, proofs=proofs)
 
 
 _RECEIVED: dict[str, Any] = {

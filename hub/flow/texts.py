@@ -9,9 +9,21 @@ NOTES = {
     },
     "draft": {
         "en": "Draft. This would be published on {network} as an answer to {to}:\n\n{text}\n\n"
-        "To publish it, add the tag {tag}.",
+        "To publish it, add the tag {tag}. To withdraw it, write a better one or leave it.",
         "it": "Bozza. Questo sarebbe pubblicato su {network} in risposta a {to}:\n\n{text}\n\n"
-        "Per pubblicarlo, aggiungi il tag {tag}.",
+        "Per pubblicarla, aggiungi il tag {tag}. Per ritirarla, scrivine una migliore o lasciala.",
+    },
+    "draft_again": {
+        "en": "Draft. It replaces the draft that was waiting. This would be published on {network} as an answer to "
+        "{to}:\n\n{text}\n\nTo publish it, add the tag {tag}. To withdraw it, write a better one or leave it.",
+        "it": "Bozza. Sostituisce la bozza in attesa. Questo sarebbe pubblicato su {network} in risposta a {to}:"
+        "\n\n{text}\n\nPer pubblicarla, aggiungi il tag {tag}. Per ritirarla, scrivine una migliore o lasciala.",
+    },
+    "observed": {
+        "en": "NOT published: the hub only watches this connection (observe). It would have said on {network} to {to}:"
+        "\n\n{text}",
+        "it": "NON pubblicata: per questo collegamento l'hub si limita a osservare (observe). Su {network} avrebbe "
+        "detto a {to}:\n\n{text}",
     },
     "old_note_made_public": {
         "en": "An internal note was made public after it was written. It was NOT published on {network}. If the "

@@ -267,6 +267,17 @@ def previous_part(connection: Connection, row: Row[Any]) -> Row[Any] | None:
     return rows.find(connection, t.delivery, key)
 
 
+def earlier_parts(connection: Connection, row: Row[Any]) -> Sequence[Row[Any]]:
+    """The published parts before this one, in order."""
+    query = select(t.delivery).where(
+        t.delivery.c.ticket_id == row.ticket_id,
+        t.delivery.c.answer == row.answer,
+        t.delivery.c.part < row.part,
+        t.delivery.c.state == "done",
+    )
+    return connection.execute(query.order_by(t.delivery.c.part)).all()
+
+
 def in_flight(connection: Connection, *, ticket_ids: Sequence[int], side: Sequence[str]) -> bool:
     """True while a delivery of these tickets with one of these verbs may be arriving at its vendor."""
     query = select(t.delivery.c.id).where(

@@ -84,8 +84,7 @@ def lock_database(url: str, owner: str) -> Lock:
         holder = handle.read().strip() or "an unnamed process"
         handle.close()
         raise DatabaseBusy(
-            f"{parsed.database} is in use by {holder}. Two hubs cannot share one SQLite file: stop the other one, "
-            "or use PostgreSQL with `hub web` and `hub worker`."
+            f"{parsed.database} is in use by {holder}. Two hubs cannot share one SQLite file: stop the other one."
         ) from None
     handle.seek(0)
     handle.truncate()

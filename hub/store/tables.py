@@ -251,6 +251,7 @@ ticket = Table(
     _text("agent"),
     Column("assignees", Json),
     Column("sink", String(60), nullable=False),
+    _flag("private"),
     Column("tags", Json),
     Column("fields", Text),  # collected data, encrypted
     Column("missing", Json),

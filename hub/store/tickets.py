@@ -43,15 +43,16 @@ def by_uid(connection: Connection, uid: str) -> Row[Any] | None:
 
 
 def for_message(
-    connection: Connection, *, thread_id: int, identity_id: int, source: str, now: datetime
+    connection: Connection, *, thread_id: int, identity_id: int, source: str, private: bool, now: datetime
 ) -> tuple[Row[Any] | None, bool]:
     """The ticket a customer's new message belongs to, and whether it must be reopened; ``(None, False)``: a new one.
 
-    Same thread and customer: its unsolved ticket. Else the same identity on the same connection within 24 hours while
-    the ticket is unsolved. Else one solved less than 7 days ago in the same thread, reopened.
+    Same thread and customer: its unsolved ticket, else one solved less than 7 days ago, reopened. Else the same
+    identity on the same connection within 24 hours while the ticket is unsolved. What is private and what is public
+    never share a ticket: an answer to the one must not appear under the other.
     """
     mine = rows.at({"identity_id": identity_id, "connection": source})
-    candidates = connection.execute(_OPEN_OF_CUSTOMER, mine).all()
+    candidates = [row for row in connection.execute(_OPEN_OF_CUSTOMER, mine).all() if row.private == private]
     if not candidates:
         return None, False
     in_thread = rows.at({"thread_id": thread_id, "identity_id": identity_id})
@@ -60,11 +61,11 @@ def for_message(
         if row.id in here and row.status != "solved":
             return row, False
     for row in candidates:
-        if row.status != "solved" and row.last_inbound_at > now - SAME_TICKET_WITHIN:
-            return row, False
-    for row in candidates:
         if row.id in here and row.status == "solved" and (row.solved_at or row.updated_at) > now - REOPENS_WITHIN:
             return row, True
+    for row in candidates:
+        if row.status != "solved" and row.last_inbound_at > now - SAME_TICKET_WITHIN:
+            return row, False
     return None, False
 
 

@@ -220,6 +220,7 @@ def upgrade() -> None:
         sa.Column("agent", sa.Text(), server_default="", nullable=False),
         sa.Column("assignees", sa.Text(), nullable=True),
         sa.Column("sink", sa.String(length=60), nullable=False),
+        sa.Column("private", sa.Boolean(), server_default=sa.text("(false)"), nullable=False),
         sa.Column("tags", sa.Text(), nullable=True),
         sa.Column("fields", sa.Text(), nullable=True),
         sa.Column("missing", sa.Text(), nullable=True),
