@@ -15,7 +15,17 @@ AUTHOR ?=
 TIME ?=
 SPEED ?= 0
 LIMIT ?=
+# Third-party descriptions and recordings the tests are held against: make test DATA=../shared/data
+DATA ?=
+ifneq ($(DATA),)
+export HUB_TEST_DATA := $(abspath $(DATA))
+endif
 T ?=
+# Third-party descriptions and recordings the tests are held against: make test DATA=../shared/data
+DATA ?=
+ifneq ($(DATA),)
+export HUB_TEST_DATA := $(abspath $(DATA))
+endif
 
 .PHONY: help run test check lint format types imports crash bench-flow replay browser clean distclean
 
@@ -69,7 +79,7 @@ imports: $(VENV)/installed-dev ## Who may import whom
 crash: $(VENV)/installed-dev ## Kill the hub again and again: KILLS=20 DB=sqlite|postgresql BUG=
 	$(PY) -m benchmarks.crash --kills $(KILLS) --db $(DB) --bug "$(BUG)"
 
-bench-flow: $(VENV)/installed-dev ## How many messages a second go through the flow
+bench-flow: $(VENV)/installed-dev ## What an event costs, against a bare Flask endpoint
 	$(PY) -m benchmarks.flow
 
 replay: $(VENV)/installed-run ## Replay recorded texts through a running `make run`: FILE=x.csv COLUMN=text AUTHOR= TIME= SPEED=
