@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
@@ -181,10 +182,29 @@ def _validated(model: type[Settings], values: Mapping[str, object], path: str, *
         return model.model_validate(dict(values))
     except ValidationError as error:
         problems = problems_of(error, cast("type[BaseModel]", model), prefix=path, connection=connection)
+        wrong = {str(item["loc"][0]) for item in error.errors(include_input=False) if item["loc"]}
     # Outside of the except: the refused values, secrets among them, must not follow as the context.
+    problems += _of_the_whole(model, values, wrong, problems, path)
     raise ConfigurationProblems(
         Problem(item.path, item.message, item.example, connection=connection, fatal=not connection) for item in problems
     )
+
+
+def _of_the_whole(
+    model: type[Settings], values: Mapping[str, object], wrong: set[str], told: list[Problem], path: str
+) -> list[Problem]:
+    """What is wrong with the settings together. Pydantic asks that only once every single one is right; an operator
+    wants both at once, except where it only echoes a setting that is told already."""
+    try:
+        model.model_validate({key: value for key, value in values.items() if key not in wrong})
+    except ValidationError as error:
+        whole = [one for one in problems_of(error, cast("type[BaseModel]", model), prefix=path) if one.path == path]
+    else:
+        return []
+    known = {one.message for one in told}
+    named = " ".join([*wrong, *(one.message for one in told if one.message.startswith("unknown key"))])
+    words = set(re.findall(r"\w+", named)) & set(model.model_fields)
+    return [one for one in whole if one.message not in known and not words & set(re.findall(r"\w+", one.message))]
 
 
 def _wrong_side(connection: Connection, wanted: Side) -> Problem:

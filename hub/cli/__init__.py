@@ -57,7 +57,8 @@ class LazyGroup(click.Group):
         """An operator sees what is wrong, never a trace; ``--debug`` shows it."""
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            # A reader that had enough (`| head`) is no error: click ends quietly.
             raise
         except Exception as error:
             if ctx.params.get("debug"):

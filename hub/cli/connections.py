@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hub.cli.opening import Stop, actor, config_option, json_option, load_config, open_hub
+from hub.cli.opening import Stop, actor, config_option, json_option, load_catalogue, load_config, open_hub
 
 if TYPE_CHECKING:
+    from hub.configuration import HubConfig
     from hub.flow.hub import Hub
     from hub.store.views import ConnectionView
 
@@ -24,20 +25,58 @@ def connections() -> None:
 @json_option
 def list_connections(config_path: Path | None, as_json: bool) -> None:
     """Every connection: mode, health, what waits, what stopped."""
-    from hub.cli.printing import print_json
+    from hub.cli.printing import as_dict, print_json
     from hub.store import views
     from hub.work.assembly import utc_now
 
-    with open_hub(load_config(config_path)) as hub, hub.store.read() as connection:
+    config = load_config(config_path)
+    with open_hub(config) as hub, hub.store.read() as connection:
         rows = views.overview(connection, utc_now())
     if as_json:
-        print_json(rows)
+        webhooks = _webhooks(config, rows)
+        print_json([{**as_dict(row), "webhook": webhooks[row.name]} for row in rows])
         return
     print_connections(rows)
 
 
-def print_connections(rows: list[ConnectionView]) -> None:
-    """The table of ``connections list`` and ``status``."""
+@connections.command()
+@click.argument("name")
+@config_option
+@json_option
+def show(name: str, config_path: Path | None, as_json: bool) -> None:
+    """All about one connection, with the address for the vendor's webhook if it takes one."""
+    from hub.cli.printing import as_dict, print_facts, print_json
+    from hub.store import views
+    from hub.work.assembly import utc_now
+
+    config = load_config(config_path)
+    with open_hub(config) as hub:
+        _must_know(hub, name)
+        with hub.store.read() as connection:
+            (row,) = (one for one in views.overview(connection, utc_now()) if one.name == name)
+    facts = {**as_dict(row), "webhook": _webhooks(config, [row])[name]}
+    if as_json:
+        print_json(facts)
+        return
+    print_facts((key.replace("_", " "), value) for key, value in facts.items())
+
+
+def _webhooks(config: HubConfig, rows: list[ConnectionView]) -> dict[str, str]:
+    """The address each connection's vendor may call; empty for those that take no webhook."""
+    from hub.sdk import ReceivesWebhooks
+    from hub.trial.address import local_url
+
+    catalogue, origin = load_catalogue(), config.hub.public_url or local_url(config)
+    found = {}
+    for row in rows:
+        classes = catalogue.sources if row.side == "source" else catalogue.sinks
+        takes = issubclass(classes.get(row.connector.rpartition(":")[2], object), ReceivesWebhooks)
+        found[row.name] = f"{origin}/hooks/{row.name}" if takes else ""
+    return found
+
+
+def print_connections(rows: list[ConnectionView], *, running: bool = True) -> None:
+    """The table of ``connections list`` and ``status``; nothing is in good health while the hub does not run."""
     from hub.cli.printing import ago, print_table
 
     lines = []
@@ -49,7 +88,7 @@ def print_connections(rows: list[ConnectionView]) -> None:
                 row.name,
                 row.side,
                 row.mode,
-                row.health,
+                row.health if running or row.health != "ok" else "stopped",
                 who,
                 ago(row.last_success_at),
                 row.backlog,
@@ -59,7 +98,14 @@ def print_connections(rows: list[ConnectionView]) -> None:
             )
         )
     columns = ("connection", "side", "mode", "health", "account", "worked", "waiting", "parked", "calls", "trouble")
-    print_table(columns, lines, empty="No connection yet: the hub has never run.")
+    whole = ("connection", "side", "mode", "health", "worked", "waiting", "parked", "calls")
+    print_table(
+        columns,
+        lines,
+        empty="No connection yet: the hub has never run.",
+        whole=whole,
+        dispensable=("calls", "account", "worked", "side"),
+    )
 
 
 @connections.command()
@@ -117,12 +163,15 @@ def resume(name: str, config_path: Path | None) -> None:
 @click.argument("mode", type=click.Choice(["observe", "draft", "live"]))
 @config_option
 def mode(name: str, mode: str, config_path: Path | None) -> None:
-    """How far NAME may go: observe shows, draft asks the agent, live publishes."""
+    """How far NAME may go: observe shows, draft asks the agent, live publishes. A helpdesk has no draft."""
     from hub.flow import control
 
     with open_hub(load_config(config_path)) as hub:
         _must_know(hub, name)
-        changed = control.set_mode(hub, name, mode, actor=actor())
+        try:
+            changed = control.set_mode(hub, name, mode, actor=actor())
+        except control.ModeNotPossible as error:
+            raise Stop(f"{error}.") from error
     click.echo(f"{name} is in mode {mode}." if changed else f"{name} was in mode {mode} already.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -98,10 +98,23 @@ def find_config(given: Path | None) -> Path:
 
 
 def load_config(given: Path | None) -> HubConfig:
-    """The configuration; raises with everything that is wrong in it."""
-    from hub.configuration import load
+    """The configuration; raises with everything that is wrong in it, in the light of the plugins too."""
+    from hub.configuration import ConfigurationProblems, survey
 
-    return load(find_config(given))
+    config, problems = survey(find_config(given))
+    if config is None or problems:
+        raise ConfigurationProblems(one for one in examine(config, problems, load_catalogue()) if not one.warning)
+    return config
+
+
+def examine(config: HubConfig | None, told: Sequence[Problem], catalogue: Catalogue) -> list[Problem]:
+    """All problems and warnings at once: those of reading, and as far as one can tell those of the plugins' settings.
+    What was told of a place is not told again by whoever stumbles over it next."""
+    found = list(told)
+    if config is not None:
+        places = {(one.file, one.path) for one in told}
+        found += [one for one in catalogue.check(config) if (one.file, one.path) not in places]
+    return list(dict.fromkeys(found))
 
 
 def load_catalogue() -> Catalogue:
@@ -189,8 +202,13 @@ def _known_connections(store: Store, config: HubConfig) -> dict[str, Connected]:
 
 
 def actor() -> str:
-    """Who acts, for the audit."""
-    return f"cli:{os.environ.get('SUDO_USER') or os.environ.get('USER') or os.getuid()}"
+    """Who acts, for the audit: ``cli (user anna)``."""
+    import getpass
+
+    try:
+        return f"cli (user {os.environ.get('SUDO_USER') or getpass.getuser()})"
+    except (OSError, KeyError):  # a container's user may have no name
+        return f"cli (user {os.getuid()})"
 
 
 def is_terminal() -> bool:

@@ -25,7 +25,7 @@ def parked() -> None:
 @click.option("--connection", "name", default="", help="Only at this connection.")
 def list_parked(config_path: Path | None, as_json: bool, name: str) -> None:
     """Everything that stopped, newest first."""
-    from hub.cli.printing import print_json, print_table
+    from hub.cli.printing import ago, print_json, print_table
     from hub.store import views
 
     with open_hub(load_config(config_path)) as hub, hub.store.read() as connection:
@@ -33,8 +33,10 @@ def list_parked(config_path: Path | None, as_json: bool, name: str) -> None:
     if as_json:
         print_json(rows)
         return
-    lines = [(one.door, one.id, one.connection, one.what, one.since, one.ticket_code, one.reason) for one in rows]
-    print_table(("door", "id", "connection", "what", "since", "ticket", "why"), lines, empty="Nothing is parked.")
+    lines = [(one.door, one.id, one.connection, one.what, ago(one.since), one.ticket_code, one.reason) for one in rows]
+    columns = ("door", "id", "connection", "what", "stopped", "ticket", "why")
+    whole = ("door", "id", "connection", "what", "stopped", "ticket")
+    print_table(columns, lines, empty="Nothing is parked.", whole=whole, dispensable=("stopped", "what"))
 
 
 @parked.command()
@@ -69,12 +71,16 @@ def show(door: Door, number: int, config_path: Path | None, as_json: bool) -> No
 @parked.command()
 @click.argument("door", type=DOOR)
 @click.argument("number", metavar="ID", type=int)
+@click.option("--publish-draft", is_flag=True, help="Publish a draft without waiting for the agent's word.")
 @config_option
-def retry(door: Door, number: int, config_path: Path | None) -> None:
-    """Try it again. What may have been sent is looked up first, never simply sent again."""
+def retry(door: Door, number: int, publish_draft: bool, config_path: Path | None) -> None:
+    """Try it again. What may have been sent is looked up first, never simply sent again.
+
+    A draft waits for the agent; it is published from here only with --publish-draft.
+    """
     from hub.flow import parked as flow
 
-    _act(config_path, lambda hub: flow.retry(hub, door, number, actor=actor()))
+    _act(config_path, lambda hub: flow.retry(hub, door, number, actor=actor(), publish_draft=publish_draft))
     click.echo(f"{door} {number} is tried again.")
 
 
@@ -92,10 +98,12 @@ def discard(door: Door, number: int, reason: str, config_path: Path | None) -> N
 
 
 def _act(config_path: Path | None, do: Callable[[Any], None]) -> None:
-    from hub.flow.parked import NotParked
+    from hub.flow.parked import DraftWaits, NotParked
 
     with open_hub(load_config(config_path)) as hub:
         try:
             do(hub)
         except NotParked as error:
             raise Stop(str(error)) from error
+        except DraftWaits as error:
+            raise Stop(f"{error}. To publish it from here: --publish-draft") from error

@@ -15,7 +15,10 @@ def plugins() -> None:
 @plugins.command("list")
 @json_option
 def list_plugins(as_json: bool) -> None:
-    """Every installed connector and router, and what is broken."""
+    """Every installed connector and router, and what is broken.
+
+    As JSON: an object with the lists "plugins" and "broken", as `show` prints it for one name.
+    """
     from hub.catalogue import Catalogue
     from hub.cli.printing import print_json, print_table
 
@@ -27,7 +30,8 @@ def list_plugins(as_json: bool) -> None:
         (one.name, one.side, one.display_name, f"{one.distribution} {one.version}", one.roles)
         for one in catalogue.plugins
     ]
-    print_table(("name", "side", "speaks to", "from", "can"), rows, empty="No plugin is installed.")
+    columns = ("name", "side", "speaks to", "from", "can")
+    print_table(columns, rows, empty="No plugin is installed.", whole=("name", "side"), dispensable=("from",))
     for broken in catalogue.broken:
         click.echo(f"broken: {broken}", err=True)
 
@@ -36,7 +40,10 @@ def list_plugins(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """What NAME can do and every setting it takes."""
+    """What NAME can do and every setting it takes.
+
+    As JSON: the object of `list`, with what bears NAME only (a source and a sink may have the same name).
+    """
     from hub.catalogue import Catalogue
     from hub.cli.printing import print_facts, print_json, print_table
     from hub.configuration import did_you_mean
@@ -48,7 +55,7 @@ def show(name: str, as_json: bool) -> None:
         broken = [str(one) for one in catalogue.broken if one.entry_point == name]
         raise Stop(broken[0] if broken else f'There is no plugin "{name}"; {did_you_mean(name, known)}')
     if as_json:
-        print_json(found)
+        print_json({"plugins": found, "broken": [one for one in catalogue.broken if one.entry_point == name]})
         return
     for one in found:
         facts = [("name", one.name), ("side", one.side), ("speaks to", one.display_name), ("can", one.roles)]
@@ -63,7 +70,8 @@ def show(name: str, as_json: bool) -> None:
             )
             for row in one.settings
         ]
-        print_table(("setting", "type", "default", "example", "what it is"), rows, empty="It takes no settings.")
+        columns = ("setting", "type", "default", "example", "what it is")
+        print_table(columns, rows, empty="It takes no settings.", whole=("setting",), dispensable=("type",))
 
 
 def _needed(required: bool, default: str) -> str:

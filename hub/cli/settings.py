@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.opening import Misused, Stop, config_option, find_config, json_option, load_catalogue, open_hub
+from hub.cli.opening import Misused, Stop, config_option, examine, find_config, json_option, load_catalogue, open_hub
 
 if TYPE_CHECKING:
     from hub.catalogue import Catalogue
@@ -48,12 +48,15 @@ def check(config_path: Path | None, as_json: bool, online: bool, diff: bool) -> 
     Exit code 2 when the configuration is wrong, 1 when a vendor says no (--online).
     """
     from hub.cli.printing import print_json
+    from hub.configuration import survey
 
     path = find_config(config_path)
-    loaded, catalogue, problems = _problems(path)
+    loaded, told_first = survey(path)
+    catalogue = load_catalogue()
+    problems = examine(loaded, told_first, catalogue)
     wrong = [problem for problem in problems if not problem.warning]
     told: dict[str, Any] = {"file": path, "ok": not wrong, "problems": problems}
-    if loaded is not None and catalogue is not None and not wrong:
+    if loaded is not None and not wrong:
         if diff:
             told["changes"] = _changes(loaded)
         if online:
@@ -65,17 +68,6 @@ def check(config_path: Path | None, as_json: bool, online: bool, diff: bool) -> 
         _tell(told, wrong, diff=diff, online=online)
     if wrong or refused:
         raise click.exceptions.Exit(2 if wrong else 1)
-
-
-def _problems(path: Path) -> tuple[HubConfig | None, Catalogue | None, list[Problem]]:
-    from hub.configuration import ConfigurationProblems, load
-
-    try:
-        loaded = load(path)
-    except ConfigurationProblems as wrong:
-        return None, None, list(wrong.problems)
-    catalogue = load_catalogue()
-    return loaded, catalogue, catalogue.check(loaded)
 
 
 def _tell(told: dict[str, Any], wrong: list[Problem], *, diff: bool, online: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import zipfile
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def status(config_path: Path | None, as_json: bool) -> None:
     """Tell in one screen how the hub is: connections, what waits, what stopped, alarms."""
     from hub.cli.connections import print_connections
-    from hub.cli.printing import ago, print_facts, print_json
+    from hub.cli.printing import ago, as_dict, print_facts, print_json
     from hub.store import views
     from hub.work.assembly import utc_now
 
@@ -34,15 +35,18 @@ def status(config_path: Path | None, as_json: bool) -> None:
         alarms = views.alarms(connection)
     running = is_running(config)
     if as_json:
-        print_json({"running": running, "counts": counts, "connections": overview, "alarms": alarms})
+        rows = [as_dict(one) | ({} if running or one.health != "ok" else {"health": "stopped"}) for one in overview]
+        print_json({"running": running, "counts": counts, "connections": rows, "alarms": alarms})
         return
+    if not running:
+        click.secho("The hub is not running: nothing is fetched or sent. Below is how it was left.", bold=True)
     by_state = [
         ", ".join(f"{number} {state}" for state, number in door.items()) for door in (counts.inbox, counts.outbox)
     ]
     print_facts(
         [
             ("hub", "running" if running else "not running"),
-            ("talking", "HALTED (hub stop-talking --off lets it go on)" if counts.stop_talking else "yes"),
+            ("talking", _talking(counts.stop_talking, running)),
             ("tickets", str(counts.tickets)),
             ("messages", f"{counts.messages_in} in, {counts.messages_out} out"),
             ("inbox", by_state[0]),
@@ -51,7 +55,13 @@ def status(config_path: Path | None, as_json: bool) -> None:
     )
     for alarm in alarms:
         click.secho(f"ALARM {alarm.connection} ({ago(alarm.opened_at)}): {alarm.text}", fg="red")
-    print_connections(overview)
+    print_connections(overview, running=running)
+
+
+def _talking(halted: bool, running: bool) -> str:
+    if halted:
+        return "HALTED (hub stop-talking --off lets it go on)"
+    return "yes" if running else "as soon as it runs"
 
 
 def is_running(config: HubConfig) -> bool:
@@ -70,42 +80,60 @@ def is_running(config: HubConfig) -> bool:
 
 @click.command("stop-talking")
 @config_option
+@json_option
 @click.option("--off", is_flag=True, help="Let it talk again; what waited goes out.")
 @click.option("--reason", default="", help="Why; others will read it.")
-def stop_talking(config_path: Path | None, off: bool, reason: str) -> None:
+def stop_talking(config_path: Path | None, as_json: bool, off: bool, reason: str) -> None:
     """Halt everything that goes out to customers, at once, on all networks. Nothing is lost: it waits."""
+    from hub.cli.printing import print_json
     from hub.flow import control
 
     with open_hub(load_config(config_path)) as hub:
         if off:
             changed = control.talk_again(hub, actor=actor(), reason=reason)
-            click.echo("The hub talks again." if changed else "It was not halted.")
+            words = "The hub talks again." if changed else "It was not halted."
         else:
             changed = control.stop_talking(hub, actor=actor(), reason=reason)
-            click.echo("Halted. Let it go on with: hub stop-talking --off" if changed else "It was halted already.")
+            words = "Halted. Let it go on with: hub stop-talking --off" if changed else "It was halted already."
+    if as_json:
+        print_json({"stop_talking": not off, "changed": changed})
+        return
+    click.echo(words)
 
 
 @click.command("login-link")
 @config_option
-def login_link(config_path: Path | None) -> None:
+@json_option
+def login_link(config_path: Path | None, as_json: bool) -> None:
     """Make a link that opens the console once, within a day."""
+    from hub.cli.printing import print_json
     from hub.trial.address import local_url
     from hub.web import make_login_link
 
     config = load_config(config_path)
     with open_hub(config) as hub:
-        click.echo(make_login_link(hub, config.hub.public_url or local_url(config)))
+        link = make_login_link(hub, config.hub.public_url or local_url(config))
+    if as_json:
+        print_json({"link": link})
+        return
+    click.echo(link)
 
 
 @click.command("support-bundle")
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default="hub-support.zip")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @config_option
-def support_bundle(file: Path, config_path: Path | None) -> None:
+@json_option
+def support_bundle(file: Path | None, config_path: Path | None, as_json: bool) -> None:
     """Write FILE with what a supporter needs: versions, connections, counts, what stopped and why.
+
+    It is a zip of JSON files. Without FILE it goes into the folder var, with the time in its name.
 
     No secret, no setting's value, nothing that customers or agents wrote, and no name of a person is in it.
     """
+    from hub.cli.printing import print_json
+
     config = load_config(config_path)
+    file = file or config.var_dir / f"support-{datetime.now().astimezone():%Y%m%d-%H%M%S}.zip"
     if file.exists():
         raise Misused(f"There already is {file}.")
     with open_hub(config) as hub:
@@ -113,7 +141,13 @@ def support_bundle(file: Path, config_path: Path | None) -> None:
     with zipfile.ZipFile(file, "x", zipfile.ZIP_DEFLATED) as archive:
         for name, value in parts.items():
             archive.writestr(f"{name}.json", json.dumps(value, indent=2, default=str))
-    click.echo(f"Wrote {file}. Have a look before you send it: it is plain JSON.")
+    if as_json:
+        print_json({"file": file})
+        return
+    click.echo(
+        f"Wrote {file}: a zip of JSON files with versions, connections, counts, and what stopped and why; without "
+        "secrets, texts and names of persons. Have a look before you send it."
+    )
 
 
 def _bundle(hub: Hub, config: HubConfig) -> dict[str, Any]:

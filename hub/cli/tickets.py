@@ -10,6 +10,8 @@ import click
 from hub.cli.opening import Stop, config_option, json_option, load_config, open_hub
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from hub.store.views import DeliveryView, EventView, MessageView, TicketDetail
 
 
@@ -25,7 +27,7 @@ def ticket() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=30, show_default=True)
 def list_tickets(config_path: Path | None, as_json: bool, search: str, limit: int) -> None:
     """The newest tickets."""
-    from hub.cli.printing import print_json, print_table
+    from hub.cli.printing import ago, print_json, print_table
     from hub.store import views
 
     with open_hub(load_config(config_path)) as hub, hub.store.read() as connection:
@@ -34,11 +36,24 @@ def list_tickets(config_path: Path | None, as_json: bool, search: str, limit: in
         print_json(rows)
         return
     lines = [
-        (one.code, one.status, one.author, one.kind, one.category, one.priority, one.team, one.created_at, one.subject)
+        (
+            one.code,
+            one.status,
+            one.author,
+            one.kind,
+            one.category,
+            one.priority,
+            one.team,
+            ago(one.created_at),
+            one.subject,
+        )
         for one in rows
     ]
     columns = ("code", "status", "author", "kind", "category", "priority", "team", "opened", "subject")
-    print_table(columns, lines, empty="No ticket." if search else "No ticket yet.")
+    dispensable = ("team", "kind", "priority", "category")
+    empty = "No ticket." if search else "No ticket yet."
+    whole, cut = ("code", "status", "opened"), ("author", "subject")
+    print_table(columns, lines, empty=empty, whole=whole, cut=cut, dispensable=dispensable)
 
 
 @ticket.command()
@@ -46,18 +61,45 @@ def list_tickets(config_path: Path | None, as_json: bool, search: str, limit: in
 @config_option
 @json_option
 def show(code: str, config_path: Path | None, as_json: bool) -> None:
-    """The whole story of the ticket CODE: both sides, every decision, every delivery with its proof."""
+    """The whole story of the ticket CODE: both sides, every decision, every delivery with its proof.
+
+    CODE may also be the number or the address of the helpdesk's record.
+    """
     from hub.cli.printing import print_json
     from hub.store import views
 
     with open_hub(load_config(config_path)) as hub, hub.store.read() as connection:
         found = views.ticket(connection, code, hub.decrypt_json)
+        if found is None and (filed := _filed_as(connection, code)):
+            found = views.ticket(connection, filed, hub.decrypt_json)
     if found is None:
         raise Stop(f'There is no ticket "{code}".')
     if as_json:
         print_json(found)
         return
     _print(found)
+
+
+def _filed_as(connection: Connection, record: str) -> str:
+    """The code of the ticket with this record in a helpdesk, by its number or address; empty when there is none."""
+    from sqlalchemy import or_, select
+
+    from hub.store import tables as t
+
+    # Agents copy the address from their browser, and that is not the one the API told.
+    number = record.rstrip("/").rpartition("/")[2].partition("?")[0].lstrip("#")
+    query = (
+        select(t.ticket.c.code, t.record_link.c.connection, t.record_link.c.url)
+        .join(t.record_link, t.record_link.c.ticket_id == t.ticket.c.id)
+        .where(or_(t.record_link.c.vendor_id == number, t.record_link.c.url == record))
+    )
+    rows = list(connection.execute(query))
+    rows = [row for row in rows if row.url == record] or rows
+    codes = sorted({row.code for row in rows})
+    if len(codes) > 1:
+        where = ", ".join(f"{row.code} (at {row.connection})" for row in rows)
+        raise Stop(f'Several tickets have a record "{number}": {where}. Name one by its code.')
+    return codes[0] if codes else ""
 
 
 def _print(found: TicketDetail) -> None:
@@ -72,7 +114,11 @@ def _print(found: TicketDetail) -> None:
         f"{one.url or one.vendor_id} ({one.connection}{'' if one.active else ', not active'})" for one in found.records
     ]
     collected = [f"{name} = {value}" for name, value in found.fields.items()]
-    facts += [("from", f"{found.requester} on {found.network}"), ("records", records), ("collected", collected)]
+    facts += [
+        ("from", f"{found.requester} on {found.network.capitalize()}"),
+        ("records", records),
+        ("collected", collected),
+    ]
     print_facts([*facts, ("missing", found.missing)])
     click.secho("\nWhat was said", bold=True)
     for message in found.messages:

@@ -12,7 +12,7 @@ from hub.configuration.hub_file import (
     RouterBlock,
     Trial,
 )
-from hub.configuration.loading import HubConfig, load, secret_key, shipped
+from hub.configuration.loading import HubConfig, load, secret_key, shipped, survey
 from hub.configuration.problems import ConfigurationProblems, Problem, did_you_mean, problems_of
 from hub.configuration.teams import KINDS, Label, Route, Team, Teams
 
@@ -41,4 +41,5 @@ __all__ = [
     "problems_of",
     "secret_key",
     "shipped",
+    "survey",
 ]

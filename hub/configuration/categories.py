@@ -11,12 +11,23 @@ from hub.configuration.hub_file import Table
 from hub.configuration.teams import Label, LabelIn
 
 
-class CategoryField(Table):
-    """One thing to know. ``pattern`` is a regular expression the whole answer must match (empty: anything goes)."""
+def as_word(find: str) -> str:
+    """The expression ``find``, but not inside of a longer word, number, path or handle."""
+    return rf"(?<![\w/@-])(?:{find})(?![\w/@-])"
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["order_number"])
+
+class CategoryField(Table):
+    """One thing to know. ``pattern`` is a regular expression the whole answer must match (empty: anything goes);
+    ``find`` is what it looks like inside a text (empty: it is never taken from one)."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]{0,39}$",
+        description="lower-case letters, digits and _, at most 40",
+        examples=["order_number"],
+    )
     purpose: str = Field(min_length=1, examples=["to find the parcel"])
     pattern: str = Field("", examples=["[A-Z]{2}-?[0-9]{6}"])
+    find: str = Field("", examples=["[A-Z]{2}-[0-9]{6}"])
     label: LabelIn = Field(Label(), examples=['{ en = "Order number", it = "Numero d\'ordine" }'])
     example: str = Field("", examples=["AB-123456"])
 
@@ -28,18 +39,22 @@ class CategoryField(Table):
         return value
 
     @model_validator(mode="after")
-    def _pattern_works(self) -> Self:
-        if not self.pattern:
-            return self
-        try:
-            compiled = regex.compile(self.pattern)
-        except regex.error as error:
-            raise ValueError(f'field "{self.name}": pattern is no regular expression: {error}') from None
-        try:
-            if self.example and not compiled.fullmatch(self.example, timeout=1):
-                raise ValueError(f'field "{self.name}": its own example "{self.example}" does not match the pattern')
-        except TimeoutError:
-            raise ValueError(f'field "{self.name}": the pattern takes too long on its own example') from None
+    def _expressions_work(self) -> Self:
+        for key, expression in (("pattern", self.pattern), ("find", self.find)):
+            if not expression:
+                continue
+            who = f'field "{self.name}": '
+            try:
+                compiled = regex.compile(as_word(expression) if key == "find" else expression)
+            except regex.error as error:
+                raise ValueError(f"{who}{key} is no regular expression: {error}") from None
+            try:
+                if self.example and not compiled.fullmatch(self.example, timeout=1):
+                    raise ValueError(f'{who}its own example "{self.example}" does not match {key}')
+                if key == "find" and compiled.search("", timeout=1):
+                    raise ValueError(f"{who}find matches an empty text")
+            except TimeoutError:
+                raise ValueError(f"{who}{key} takes too long on its own example") from None
         return self
 
 

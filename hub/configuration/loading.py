@@ -15,7 +15,7 @@ from hub.configuration import hub_file, secrets
 from hub.configuration.categories import Category
 from hub.configuration.hub_file import OWN_KEYS, Alerts, Connection, Http, Hub, RouterBlock, Trial, check_name
 from hub.configuration.problems import ConfigurationProblems, Problem, did_you_mean, problems_of
-from hub.configuration.teams import Team, Teams
+from hub.configuration.teams import Route, Team, Teams
 
 TEAMS_FILE = "teams.toml"
 CATEGORIES_FILE = "categories.toml"
@@ -74,6 +74,15 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> HubConfig:
 
     Raises :class:`ConfigurationProblems` with everything that is wrong in any of them.
     """
+    config, problems = survey(path, environ)
+    if problems or config is None:
+        raise ConfigurationProblems(problems)
+    return config
+
+
+def survey(path: Path, environ: Mapping[str, str] = os.environ) -> tuple[HubConfig | None, tuple[Problem, ...]]:
+    """As :func:`load`, for a check: all problems, and beside them what could be read in spite of them, so that the rest
+    can be held against the plugins. Never start a hub with it. ``None`` when hub.toml cannot be read at all."""
     path = (path / "hub.toml" if path.is_dir() else path).absolute()
     return _Loader(path, environ).load()
 
@@ -84,8 +93,10 @@ class _Loader:
         self._resolver = secrets.Resolver(environ, path.parent)
         self._problems: list[Problem] = []
         self._warnings: list[Problem] = []
+        self._category_names: set[str] = set()
+        """Those that are meant: a route to one that has a mistake in it is no second mistake."""
 
-    def load(self) -> HubConfig:
+    def load(self) -> tuple[HubConfig | None, tuple[Problem, ...]]:
         raw = self._read(self._path)
         for key in sorted(raw.keys() - set(SECTIONS)):
             self._problems.append(Problem(key, "unknown section; " + did_you_mean(key, SECTIONS)))
@@ -96,11 +107,8 @@ class _Loader:
         connections = self._connections(raw)
         routers = self._routers(raw)
         categories = self._categories()
-        teams = self._teams(categories)
-        self._problems = self._resolver.problems + self._problems
-        if self._problems or hub is None or http is None or trial is None or alerts is None or teams is None:
-            raise ConfigurationProblems(self._without_echoes())
-        return HubConfig(
+        teams = self._teams()
+        config = HubConfig(
             path=self._path,
             var_dir=Path(os.path.normpath(self._path.parent / (hub.var or "../var"))),
             teams=teams,
@@ -113,13 +121,13 @@ class _Loader:
             categories=categories,
             warnings=(*self._resolver.warnings, *self._warnings),
         )
+        return None if self._unread("hub.toml") else config, self._without_echoes()
 
-    def _without_echoes(self) -> list[Problem]:
-        """A secret that is missing is one problem, not two: the empty text in its place may be refused as well."""
-        seen: dict[tuple[str, str], Problem] = {}
-        for problem in self._problems:
-            seen.setdefault((problem.file, problem.path), problem)
-        return list(seen.values())
+    def _without_echoes(self) -> tuple[Problem, ...]:
+        """A secret that is missing is one problem, not two: the text in its place may be refused as well."""
+        missing = {problem.path for problem in self._resolver.problems}
+        others = [one for one in self._problems if one.file != "hub.toml" or one.path not in missing]
+        return tuple(dict.fromkeys([*self._resolver.problems, *others]))
 
     def _read(self, path: Path) -> dict[str, Any]:
         try:
@@ -144,16 +152,30 @@ class _Loader:
         self._problems.append(Problem(path, "must be a table", f"[{path}]", file=file))
         return None
 
-    def _model(self, model: type[M], values: Mapping[str, Any], path: str, file: str = "hub.toml") -> M | None:
+    def _model(self, model: type[M], values: Any, path: str, file: str = "hub.toml") -> M | None:
         try:
             return model.model_validate(values)
         except ValidationError as error:
             self._problems += problems_of(error, model, prefix=path, file=file)
             return None
 
-    def _section(self, model: type[M], raw: Mapping[str, Any], key: str) -> M | None:
-        table = self._table(raw, key, key)
-        return None if table is None else self._model(model, self._resolver.resolve_table(table, key), key)
+    def _or_what_is_sound(self, model: type[M], values: Mapping[str, Any], path: str) -> M:
+        """The model, or one of the sound values only, once their neighbours are noted as problems."""
+        try:
+            return model.model_validate(values)
+        except ValidationError as error:
+            self._problems += problems_of(error, model, prefix=path)
+            wrong = {str(item["loc"][0]) for item in error.errors(include_input=False) if item["loc"]}
+        sound = {key: value for key, value in values.items() if key not in wrong}
+        try:
+            return model.model_validate(sound)
+        except ValidationError:  # a mandatory one is wrong or missing
+            needed = {name: "" for name, one in model.model_fields.items() if one.is_required()}
+            return model.model_construct(**{**needed, **sound})
+
+    def _section(self, model: type[M], raw: Mapping[str, Any], key: str) -> M:
+        table = self._table(raw, key, key) or {}
+        return self._or_what_is_sound(model, self._resolver.resolve_table(table, key), key)
 
     def _connections(self, raw: Mapping[str, Any]) -> dict[str, Connection]:
         found = {}
@@ -161,7 +183,6 @@ class _Loader:
             path = f"connections.{name}"
             if wrong := check_name(name):
                 self._problems.append(Problem(path, wrong, "[connections.acme-zendesk]", connection=name))
-                continue
             if not isinstance(block, dict):
                 self._problems.append(Problem(path, "must be a table", f"[{path}]", connection=name))
                 continue
@@ -171,9 +192,7 @@ class _Loader:
             settings = {key: value for key, value in filled.items() if key not in OWN_KEYS}
             outside = {item.removeprefix(path + ".") for item in self._resolver.resolved if item.startswith(path + ".")}
             values = {**own, "name": name, "settings": settings, "from_outside": outside}
-            connection = self._model(Connection, values, path)
-            if connection is not None:
-                found[name] = connection
+            found[name] = self._or_what_is_sound(Connection, values, path)
         return found
 
     def _routers(self, raw: Mapping[str, Any]) -> tuple[RouterBlock, ...]:
@@ -200,17 +219,17 @@ class _Loader:
             words = "unknown section; " + did_you_mean(key, ["categories"])
             self._problems.append(Problem(key, words, file=CATEGORIES_FILE))
         for name, block in (self._table(raw, "categories", "categories", CATEGORIES_FILE) or {}).items():
+            self._category_names.add(name)
             values = {**block, "name": name} if isinstance(block, dict) else block
             category = self._model(Category, values, f"categories.{name}", CATEGORIES_FILE)
             if category is not None:
                 found[name] = category
         return found
 
-    def _teams(self, categories: Mapping[str, Category]) -> Teams | None:
+    def _teams(self) -> Teams:
         raw = self._read(self._path.with_name(TEAMS_FILE))
         if self._unread(TEAMS_FILE):
-            return None
-        before = len(self._problems)
+            return Teams(default_team="")
         table = self._table(raw, "teams", "teams", TEAMS_FILE) or {}
         found: dict[str, Team] = {}
         for name, block in table.items():
@@ -220,17 +239,33 @@ class _Loader:
                 found[name] = team
         teams = self._model(Teams, {**raw, "teams": found}, "", TEAMS_FILE)
         if teams is None:
-            return None
+            default = raw.get("default_team")
+            teams = Teams(
+                default_team=default if isinstance(default, str) else "",
+                teams=found,
+                routes=_sound_routes(raw.get("routes")),
+            )
         named = [("default_team", teams.default_team)]
         named += [(f"routes[{index}].team", route.team) for index, route in enumerate(teams.routes)]
         for path, name in named:
-            if name not in table:
+            if name and name not in table:
                 words = f'there is no team "{name}"; ' + did_you_mean(name, table)
                 self._problems.append(Problem(path, words, file=TEAMS_FILE))
         for index, route in enumerate(teams.routes):
             for category in route.category:
-                if category not in categories and categories:
-                    words = f'"{category}" is not in {CATEGORIES_FILE}; ' + did_you_mean(category, categories)
+                if category not in self._category_names and self._category_names:
+                    words = f'"{category}" is not in {CATEGORIES_FILE}; ' + did_you_mean(category, self._category_names)
                     place = f"routes[{index}].category"
                     self._warnings.append(Problem(place, words, file=TEAMS_FILE, fatal=False, warning=True))
-        return teams if len(self._problems) == before else None
+        return teams
+
+
+def _sound_routes(raw: object) -> tuple[Route, ...]:
+    """The routes, an empty one in the place of each that has a mistake: the others keep their numbers."""
+    found = []
+    for block in raw if isinstance(raw, list) else ():
+        try:
+            found.append(Route.model_validate(block))
+        except ValidationError:
+            found.append(Route(team=""))
+    return tuple(found)

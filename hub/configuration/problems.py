@@ -75,12 +75,10 @@ def problems_of(
     """Every complaint of pydantic as a :class:`Problem`. The refused value itself is never repeated: it may be a
     secret."""
     problems = []
-    for item in error.errors(include_url=False, include_context=False, include_input=False):
-        path, example, siblings = _place(model, item["loc"], prefix)
-        message = item["msg"].removeprefix("Value error, ")
-        if item["type"] == "missing":
-            message = "is missing"
-        elif item["type"] == "extra_forbidden":
+    for item in error.errors(include_url=False, include_input=False):
+        path, example, about, siblings = _place(model, item["loc"], prefix)
+        message = _in_words(item["type"], item.get("ctx", {}), about) or item["msg"].removeprefix("Value error, ")
+        if item["type"] == "extra_forbidden":
             message = "unknown key; " + did_you_mean(str(item["loc"][-1]), siblings)
             path, example = f"{path}.{item['loc'][-1]}".lstrip("."), ""
         message = message[:1].lower() + message[1:]
@@ -88,11 +86,46 @@ def problems_of(
     return problems
 
 
-def _place(model: type[BaseModel], location: tuple[int | str, ...], prefix: str) -> tuple[str, str, list[str]]:
-    """The path a person knows, the nearest example, and the keys of the innermost table. Parts that pydantic adds for
-    the branches of a union are left out."""
+_WORDS = {
+    "missing": "is missing",
+    "string_type": "must be a text, in quotes",
+    "string_pattern_mismatch": "does not have the right form",
+    "string_too_short": "must have at least {min_length} character(s)",
+    "string_too_long": "must have at most {max_length} characters",
+    "int_type": "must be a whole number, without quotes",
+    "int_parsing": "must be a whole number, without quotes",
+    "int_from_float": "must be a whole number",
+    "float_type": "must be a number, without quotes",
+    "float_parsing": "must be a number, without quotes",
+    "bool_type": "must be true or false, without quotes",
+    "bool_parsing": "must be true or false, without quotes",
+    "tuple_type": "must be a list, in [ ]",
+    "list_type": "must be a list, in [ ]",
+    "dict_type": "must be a table, in {{ }}",
+    "mapping_type": "must be a table, in {{ }}",
+    "model_type": "must be a table, in {{ }}",
+    "literal_error": "must be {expected}",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+}
+"""The validator's own words speak of types and patterns; an operator knows neither."""
+
+
+def _in_words(kind: str, facts: Mapping[str, Any], about: str) -> str:
+    """What is wrong in an operator's words; empty when the complaint has words of its own."""
+    words = _WORDS.get(kind, "").format_map(facts).replace("'", '"')
+    return f"{words} ({about})" if words and about and kind == "string_pattern_mismatch" else words
+
+
+def _place(model: type[BaseModel], location: tuple[int | str, ...], prefix: str) -> tuple[str, str, str, list[str]]:
+    """The path a person knows, the nearest example, what the field is, and the keys of the innermost table. Parts that
+    pydantic adds for the branches of a union are left out."""
     kind: Any = model
-    path, example = prefix, ""
+    path, example, about = prefix, "", ""
     siblings: list[str] = []
     for part in location:
         kind = _inner(kind)
@@ -102,12 +135,13 @@ def _place(model: type[BaseModel], location: tuple[int | str, ...], prefix: str)
             if field is None:
                 continue
             example = as_toml(field.examples[0]) if field.examples else ""
+            about = field.description or ""
             path, kind = f"{path}.{part}", field.annotation
         elif get_origin(kind) in (dict, Mapping):
             path, kind = f"{path}.{part}", get_args(kind)[1]
         elif isinstance(part, int):
             path, kind = f"{path}[{part}]", next(iter(get_args(kind)), None)
-    return path.lstrip("."), example, siblings
+    return path.lstrip("."), example, about, siblings
 
 
 def _inner(kind: Any) -> Any:

@@ -16,6 +16,15 @@ from hub.configuration.problems import ConfigurationProblems, Problem
 
 KEY_NAME = "HUB_SECRET_KEY"
 
+PLACEHOLDER = "missing"
+"""Stands for a secret that is not there while the rest is checked; no hub starts with it."""
+
+
+_WHY: dict[type[Exception], str] = {
+    FileNotFoundError: "there is no such file",
+    PermissionError: "this user may not read it",
+}
+
 
 class Resolver:
     """Replaces references by what they point at, and collects what went wrong on the way."""
@@ -33,7 +42,8 @@ class Resolver:
         return {key: self.resolve(value, f"{path}.{key}", connection) for key, value in table.items()}
 
     def resolve(self, value: Any, path: str, connection: str = "") -> Any:
-        """The value with every reference in it replaced; a missing secret becomes an empty text and a problem."""
+        """The value with every reference in it replaced; a missing secret becomes a problem and a text in its place, so
+        that all beside it can be judged."""
         if isinstance(value, list):
             return [self.resolve(item, f"{path}[{index}]", connection) for index, item in enumerate(value)]
         if not isinstance(value, dict):
@@ -44,24 +54,25 @@ class Resolver:
             found = self._read(kind, target, path, connection) if isinstance(target, str) and target else None
             if found is None and not any(problem.path == path for problem in self.problems):
                 self._problem(path, f"{kind} must name something", connection, f'{{ {kind} = "…" }}')
-            return found or ""
+            return found or PLACEHOLDER
         return {key: self.resolve(item, f"{path}.{key}", connection) for key, item in value.items()}
 
     def _read(self, kind: str, target: str, path: str, connection: str) -> str | None:
         if kind == "env":
             found = self._environ.get(target, "")
             if not found:
-                self._problem(path, f"the environment variable {target} is not set", connection)
+                self._problem(path, f"the environment variable {target} is not set", connection, f'export {target}="…"')
             return found
         file = self._folder / target
         try:
             found = file.read_text(encoding="utf-8").strip()
             readable_by_others = file.stat().st_mode & stat.S_IROTH
         except (OSError, UnicodeDecodeError) as error:
-            self._problem(path, f"cannot read the file {file} ({type(error).__name__})", connection)
+            words = _WHY.get(type(error)) or getattr(error, "strerror", "") or "it is not UTF-8 text"
+            self._problem(path, f"cannot read the file {file}: {words}", connection, '{ file = "/run/secrets/token" }')
             return None
         if not found:
-            self._problem(path, f"the file {file} is empty", connection)
+            self._problem(path, f"the file {file} is empty", connection, f'echo "…" > {file}')
         if readable_by_others:
             words = f"the file {file} is readable by every user of this machine; chmod o-r it"
             self.warnings.append(Problem(path, words, connection=connection, fatal=False, warning=True))

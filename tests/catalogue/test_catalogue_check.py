@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pytest
+from pydantic import model_validator
 
 from hub.catalogue import BrokenPlugin, Catalogue
 from hub.configuration import ConfigurationProblems, Connection, HubConfig, Problem, load
@@ -156,9 +157,32 @@ def test_every_wrong_setting_is_told_with_place_and_example(catalogue: Catalogue
     )
     assert str(problems["connections.acme-desk.token"]).endswith('is missing, for example { env = "TOKEN" }')
     assert 'did you mean "subdomain"?' in problems["connections.acme-desk.subdomian"].message
-    assert "greater than or equal to 1" in problems["connections.acme-desk.pages"].message
+    assert "at least 1" in problems["connections.acme-desk.pages"].message
     assert "connections.acme-desk.tokn" in problems
     assert {(item.connection, item.fatal) for item in problems.values()} == {("acme-desk", False)}
+
+
+def test_what_is_wrong_with_the_whole_is_told_beside_its_parts(configure: Configure) -> None:
+    """A rule over several settings is judged although another setting is wrong; it does not echo a wrong one."""
+
+    class PairSettings(DeskSettings):
+        left: str = ""
+        right: str = ""
+
+        @model_validator(mode="after")
+        def _one(self) -> Self:
+            if bool(self.left) == bool(self.right):
+                raise ValueError("give either left or right")
+            return self
+
+    class Pair(Desk):
+        Settings = PairSettings
+
+    catalogue = Catalogue.of(Pair, Square)
+    told = [problem.path for problem in catalogue.check(configure(HUB.replace("token =", "pages = 0\ntoken =")))]
+    assert told == ["connections.acme-desk.pages", "connections.acme-desk"]
+    told = [problem.path for problem in catalogue.check(configure(HUB.replace("token =", 'lft = "x"\ntoken =')))]
+    assert told == ["connections.acme-desk.lft"]
 
 
 def test_a_refused_secret_is_not_shown(catalogue: Catalogue, configure: Configure) -> None:

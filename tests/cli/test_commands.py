@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import zipfile
 from collections.abc import Iterator
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
+from sqlalchemy import text
 
-from hub.cli import COMMANDS, main
+from hub.cli import COMMANDS, main, printing
 from hub.cli.printing import clean
 from hub.configuration import shipped
 from hub.store.secrets import Cipher
@@ -130,6 +132,37 @@ def test_config_check_tells_all_problems_at_once(folder: Path) -> None:
     assert {problem["path"] for problem in json.loads(answer.stdout)["problems"]} == {"hub.senders", "default_team"}
 
 
+def test_config_check_judges_what_others_leave(folder: Path) -> None:
+    """A missing secret, a misspelt key, a wrong rule, a bad team and an unknown sink are told in one go, each once."""
+    connection = """[connections.acme]
+connector = "zendesk"
+mode = "loud"
+subdomian = "acme"
+email = "nope"
+api_token = { env = "NOWHERE_TOKEN" }
+human_roles = ["agent", "end-user"]
+"""
+    change(folder, "# [alerts]", connection + "\n# [alerts]")
+    change(folder, 'then.kind = "spam"', 'then.kind = "spm"')
+    change(folder, 'default_team = "care"', 'default_team = "car"', "teams.toml")
+    change(folder, 'sink = "trial-zendesk"\ngroup = "Billing"', 'sink = "acm"', "teams.toml")
+    change(folder, 'name = "postcode"', 'name = "Post Code"', "categories.toml")
+    answer = CliRunner().invoke(main, ["config", "check", "--json", "--config", str(folder)])
+    told = [problem["path"] for problem in json.loads(answer.stdout)["problems"]]
+    assert sorted(told) == [
+        "categories.delivery.fields[1].name",
+        "connections.acme.api_token",
+        "connections.acme.email",
+        "connections.acme.human_roles",
+        "connections.acme.mode",
+        "connections.acme.subdomian",
+        "default_team",
+        "routers[0].rules[1].then.kind",
+        "teams.billing.sink",
+    ]
+    assert "should" not in answer.stdout
+
+
 def test_config_check_is_good_as_shipped(folder: Path) -> None:
     """What `hub init` writes has nothing wrong in it."""
     answer = CliRunner().invoke(main, ["config", "check", "--config", str(folder)])
@@ -202,8 +235,69 @@ def test_what_is_parked_is_shown_retried_and_audited(shell: Shell) -> None:
     assert [post["text"] for post in shell.house.network.own()] == ["Tomorrow it comes"]
     assert shell.json("parked", "list") == []
     ((actor, action),) = shell.house.rows("SELECT actor, action FROM audit")
-    assert actor.startswith("cli:")
+    assert actor.startswith("cli (user ")
     assert action == "retry"
+
+
+def test_a_draft_is_published_by_hand_only_when_that_is_said(shell: Shell) -> None:
+    """A draft stays a draft; --publish-draft sends it."""
+    assert shell("connections", "mode", "network", "draft").exit_code == 0
+    shell.house.helpdesk.comment("r1", "A draft")
+    shell.settle()
+    (draft,) = [one for one in shell.json("parked", "list") if one["reason"].startswith("draft")]
+    answer = shell("parked", "retry", "outbox", str(draft["id"]))
+    assert answer.exit_code == 1
+    assert "--publish-draft" in answer.output
+    assert shell("parked", "retry", "outbox", str(draft["id"]), "--publish-draft").exit_code == 0
+    shell.settle()
+    assert "A draft" in [post["text"] for post in shell.house.network.own()]
+
+
+def test_a_helpdesk_has_no_draft(shell: Shell) -> None:
+    """The mode is refused with the reason, and nothing changes."""
+    answer = shell("connections", "mode", "desk", "draft")
+    assert answer.exit_code == 1
+    assert "desk is a helpdesk" in answer.output
+
+
+def test_a_ticket_is_found_by_its_record(shell: Shell) -> None:
+    """The helpdesk's number, and an address that ends with it, lead to the ticket."""
+    code = shell.json("ticket", "list")[0]["code"]
+    for word in ("r1", "#r1", "https://desk.example/agent/tickets/r1"):
+        assert shell.json("ticket", "show", word)["code"] == code
+
+
+def test_tables_keep_codes_whole_and_fit(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """In 60 columns the code is unbroken, the long text folds, and the dispensable column is left out."""
+    monkeypatch.setattr(printing, "PIPE_WIDTH", 60)
+    row = ("SCH-0123456789-ABCDEFG", "x" * 30, "words " * 30)
+    printing.print_table(("code", "extra", "why"), [row], empty="", whole=("code", "extra"), dispensable=("extra",))
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(row[0] in line for line in lines)
+    assert "extra" not in "".join(lines)
+
+
+def test_a_reader_that_had_enough_is_no_error(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A closed pipe ends the command without a word."""
+
+    def closed(*_: Any, **__: Any) -> None:
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(printing, "print_json", closed)
+    answer = shell("ticket", "list", "--json")
+    assert (answer.exit_code, answer.output) == (1, "")
+
+
+def test_a_connection_is_shown_with_its_webhook(shell: Shell) -> None:
+    """The address is that of the hub, for a connector that takes webhooks; others have none."""
+    change(shell.folder, "# public_url", "public_url")
+    shell.house.hub.store.run(
+        lambda tx: tx.connection.execute(text("UPDATE connection SET connector = 'zendesk' WHERE name = 'desk'"))
+    )
+    shown = {row["name"]: row["webhook"] for row in shell.json("connections", "list")}
+    assert shown == {"network": "", "desk": "https://care.example.com/hooks/desk"}
+    assert "https://care.example.com/hooks/desk" in shell("connections", "show", "desk").output
 
 
 def test_what_is_parked_is_discarded_with_a_reason(shell: Shell) -> None:
@@ -246,7 +340,7 @@ def test_stop_talking_halts_and_lets_go(shell: Shell) -> None:
     shell.house.helpdesk.comment("r1", "Second answer")
     shell.settle()
     assert shell.house.network.own() == []
-    assert shell("stop-talking", "--off").exit_code == 0
+    assert shell.json("stop-talking", "--off") == {"stop_talking": False, "changed": True}
     shell.settle()
     assert [post["text"] for post in shell.house.network.own()] == ["Second answer"]
 
@@ -256,12 +350,14 @@ def test_status_says_that_nothing_runs(shell: Shell) -> None:
     change(shell.folder, "127.0.0.1:8765", "127.0.0.1:9")
     shown = shell.json("status")
     assert (shown["running"], shown["counts"]["tickets"]) == (False, 1)
-    assert "not running" in shell("status").output
+    assert {row["health"] for row in shown["connections"]} == {"stopped"}
+    assert shell("status").output.startswith("The hub is not running")
 
 
 def test_a_login_link_is_made_beside_the_hub(shell: Shell) -> None:
     """The link leads to the configured address."""
     assert shell("login-link").output.startswith("http://127.0.0.1:8765/login/")
+    assert shell.json("login-link")["link"].startswith("http://127.0.0.1:8765/login/")
 
 
 def test_the_support_bundle_holds_no_words_and_no_secrets(shell: Shell) -> None:
@@ -278,12 +374,13 @@ def test_the_support_bundle_holds_no_words_and_no_secrets(shell: Shell) -> None:
     for secret in ("parcel", "Tomorrow", "anna", "s3cret", "127.0.0.1:9"):
         assert secret not in text
     assert shell("support-bundle", str(file)).exit_code == 2
+    assert Path(shell.json("support-bundle")["file"]).parent == shell.folder / "var"
 
 
 def test_plugins_are_described(folder: Path) -> None:
     """A plugin's settings are listed; an unknown one gets a suggestion."""
     shown = CliRunner().invoke(main, ["plugins", "show", "mastodon", "--json"])
-    assert "base_url" in {row["name"] for row in json.loads(shown.stdout)[0]["settings"]}
+    assert "base_url" in {row["name"] for row in json.loads(shown.stdout)["plugins"][0]["settings"]}
     assert {
         one["name"] for one in json.loads(CliRunner().invoke(main, ["plugins", "list", "--json"]).stdout)["plugins"]
     }

@@ -112,7 +112,7 @@ def test_a_new_connection_only_watches(read: Read) -> None:
 
 
 def test_all_problems_come_at_once(read: Read) -> None:
-    """Ten mistakes in three files are one message of ten lines, each with its file and place."""
+    """All mistakes in three files are one message, a line for each, each with its file and place."""
     told = problems(
         read,
         '[hub]\nlisten = "8765"\nlangage = "it"\nsenders = "many"\ndatabase = "mysql://x"\npublic_url = "care"\n'
@@ -127,17 +127,18 @@ def test_all_problems_come_at_once(read: Read) -> None:
         'for example "https://care.example.com"',
         'hub.toml: hub.database: must be "sqlite" or the address of a PostgreSQL database, '
         'for example "postgresql+psycopg://hub@db.example.com/hub"',
-        "hub.toml: hub.senders: input should be a valid integer, unable to parse string as an integer, for example 4",
+        "hub.toml: hub.senders: must be a whole number, without quotes, for example 4",
         'hub.toml: hub.langage: unknown key; did you mean "language"?',
         "hub.toml: connections.Acme_Desk: a connection's name has lower-case letters, digits and -, at most 40, "
         "for example [connections.acme-zendesk]",
         'hub.toml: connections.acme-desk.connector: is missing, for example "zendesk"',
-        "hub.toml: connections.acme-desk.mode: input should be 'observe', 'draft' or 'live', for example \"observe\"",
+        'hub.toml: connections.acme-desk.mode: must be "observe", "draft" or "live", for example "observe"',
         'categories.toml: categories.delivery.fields[0].purpose: is missing, for example "to find the parcel"',
         'teams.toml: teams.care.sink: is missing, for example "acme-zendesk"',
         'teams.toml: teams.care.snk: unknown key; did you mean "sink"?',
-        "teams.toml: routes[0].kind[0]: input should be 'complaint', 'question', 'suggestion', 'praise', 'other', "
-        "'spam' or 'abuse', for example \"complaint\"",
+        'teams.toml: routes[0].kind[0]: must be "complaint", "question", "suggestion", "praise", "other", "spam" '
+        'or "abuse", for example "complaint"',
+        'teams.toml: default_team: there is no team "car"; did you mean "care"?',
     ]
 
 
@@ -218,10 +219,13 @@ def test_missing_secrets_are_problems(read: Read, tmp_path: Path) -> None:
         "four = { env = 4 }\n"
     )
     assert problems(read, hub) == [
-        "hub.toml: hub.public_url: the environment variable URL is not set",
-        "hub.toml: connections.acme-desk.one: the environment variable NOWHERE is not set",
-        f"hub.toml: connections.acme-desk.two: cannot read the file {tmp_path}/gone (FileNotFoundError)",
-        f"hub.toml: connections.acme-desk.three: the file {tmp_path}/empty is empty",
+        'hub.toml: hub.public_url: the environment variable URL is not set, for example export URL="…"',
+        "hub.toml: connections.acme-desk.one: the environment variable NOWHERE is not set, "
+        'for example export NOWHERE="…"',
+        f"hub.toml: connections.acme-desk.two: cannot read the file {tmp_path}/gone: there is no such file, "
+        'for example { file = "/run/secrets/token" }',
+        f"hub.toml: connections.acme-desk.three: the file {tmp_path}/empty is empty, "
+        f'for example echo "…" > {tmp_path}/empty',
         'hub.toml: connections.acme-desk.four: env must name something, for example { env = "…" }',
     ]
 
@@ -336,7 +340,10 @@ def test_categories_are_read(read: Read) -> None:
         (FIELD.replace("to find it", "  "), "a field without purpose is refused"),
         (FIELD + "pattern = '(['\n", 'field "order": pattern is no regular expression'),
         (FIELD + "pattern = '[0-9]'\nexample = \"x\"\n", 'its own example "x" does not match'),
-        (FIELD.replace('"order"', '"Order Number"'), "should match pattern"),
+        (FIELD + "find = '(['\n", 'field "order": find is no regular expression'),
+        (FIELD + "find = '[0-9]'\nexample = \"x\"\n", 'its own example "x" does not match find'),
+        (FIELD + "find = '[0-9]*'\n", "find matches an empty text"),
+        (FIELD.replace('"order"', '"Order Number"'), "does not have the right form (lower-case"),
         (FIELD + FIELD, "the field order is there twice"),
         ("[category.x]\n", 'unknown section; did you mean "categories"?'),
     ],

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, field_validator, model_validator
 
 from hub.sdk import BaseUrl, Field, Secret, Settings
 
@@ -20,7 +21,10 @@ class ZendeskSettings(Settings):
     model_config = ConfigDict(hide_input_in_errors=True)
 
     subdomain: str = Field(
-        "", pattern=r"^([a-z0-9][a-z0-9-]*)?$", description="The part before .zendesk.com", examples=["acme"]
+        "",
+        pattern=r"^([a-z0-9][a-z0-9-]*)?$",
+        description="The part before .zendesk.com: lower-case letters, digits and -",
+        examples=["acme"],
     )
     base_url: BaseUrl | None = Field(
         None, description="Instead of the subdomain: a sandbox or an own domain", examples=["https://help.acme.example"]
@@ -38,11 +42,18 @@ class ZendeskSettings(Settings):
         description="How far routing may go: off, fields (tags and custom fields only), group, agent",
     )
     human_roles: tuple[str, ...] = Field(
-        ("agent", "admin"), description="Zendesk roles whose public comments may reach customers"
+        ("agent", "admin"),
+        description="Zendesk roles whose public comments may reach customers: agent, admin or both",
+        examples=[["agent", "admin"]],
     )
     agent_language: Literal["it", "en"] = Field("en", description="Language of what agents read from the hub")
     poll_every: float = Field(30.0, ge=6, description="Seconds between polls; the export allows 10 calls a minute")
-    tag_prefix: str = Field("sch", pattern=r"^[a-z0-9]+$", description="Our tags start with it", examples=["sch"])
+    tag_prefix: str = Field(
+        "sch",
+        pattern=r"^[a-z0-9]+$",
+        description="Our tags start with it; lower-case letters and digits",
+        examples=["sch"],
+    )
     permalink_field: int | None = Field(None, description="Id of a text field for the address of the customer's post")
     proof_field: int | None = Field(None, description="Id of a text field for the address of the published answer")
     field_ids: dict[str, int] = Field(
@@ -50,6 +61,21 @@ class ZendeskSettings(Settings):
         description="Custom field id per collected field; what has none goes into an internal note",
         examples=[{"order_number": 360000000001}],
     )
+
+    @field_validator("email")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", value):
+            raise ValueError("must be an e-mail address")
+        return value
+
+    @field_validator("human_roles")
+    @classmethod
+    def _of_the_company(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # An end user is a customer: what customers write must never be published as the company's answer.
+        if not value or not set(value) <= {"agent", "admin"}:
+            raise ValueError('may only name "agent" and "admin"')
+        return value
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:

@@ -30,15 +30,23 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "en": "Your public comment will reach the customer on {network} as a private message.",
         "it": "Il tuo commento pubblico arriverà al cliente su {network} come messaggio privato.",
     },
-    "not_live": {
-        "en": "Nothing is published yet: this connection is in mode “{mode}”.",
-        "it": "Per ora nulla viene pubblicato: questa connessione è in modalità “{mode}”.",
+    "observe": {
+        "en": "When this ticket was opened the hub only watched (mode “observe”): answers are published only once that "
+        "is changed.",
+        "it": "All'apertura di questo ticket l'hub si limitava a osservare (modalità “observe”): le risposte vengono "
+        "pubblicate solo da quando la modalità cambia.",
+    },
+    "draft": {
+        "en": "When this ticket was opened the hub wrote answers as internal notes only (mode “draft”): they are "
+        "published only once that is changed.",
+        "it": "All'apertura di questo ticket l'hub scriveva le risposte solo come note interne (modalità “draft”): "
+        "vengono pubblicate solo da quando la modalità cambia.",
     },
     "limit": {"en": "Length limit: {limit} characters.", "it": "Lunghezza massima: {limit} caratteri."},
     "deadline": {"en": "Answer by {at} (UTC).", "it": "Rispondere entro il {at} (UTC)."},
     "missing": {
-        "en": "Still asked from the customer: {fields}.",
-        "it": "Ancora da chiedere al cliente: {fields}.",
+        "en": "Not known yet: {fields}.",
+        "it": "Non ancora noto: {fields}.",
     },
     "by_company": {
         "en": "Written by us on {network}, outside the helpdesk:",
@@ -97,7 +105,7 @@ def _before_typing(ticket: TicketView, network: str, language: Language) -> list
     where = {"public": "answer_public", "direct": "answer_direct"}.get(ticket.privacy, "answer_restricted")
     lines = [say(where, language, network=network)]
     if ticket.mode != "live":
-        lines = [say("not_live", language, mode=ticket.mode)]
+        lines = [say(ticket.mode, language)]
     if ticket.answer_limit is not None:
         lines.append(say("limit", language, limit=ticket.answer_limit))
     if ticket.answer_by is not None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
-from fastapi.responses import RedirectResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 from mastodon_mock.app import create_app
 from mastodon_mock.config import DatabaseConfig, MastodonMockConfig, SeedConfig, StreamingConfig
 from mastodon_mock.serializers.instance import serialize_instance_v2
+
+from plugins.sources.mastodon.sandbox import permalinks
 
 HANDLES_DOMAIN = "mastodon.example"
 """The domain in handles. It does not hold the port, so that the trial's accounts stay the same people after it moved
@@ -39,12 +41,14 @@ def build(port: int, state: Path) -> FastAPI:
         with app.state.session_factory() as session:
             return {**serialize_instance_v2(session, config), "domain": HANDLES_DOMAIN}
 
-    def permalink(acct: str, status_id: str) -> RedirectResponse:
-        return RedirectResponse(f"/_ui/statuses/{status_id}")
+    def permalink(request: Request, acct: str, status_id: str) -> HTMLResponse:
+        language = permalinks.language_of(request.headers.get("accept-language", ""))
+        page, status = permalinks.show(app.state.session_factory, acct, status_id, language)
+        return HTMLResponse(page, status, permalinks.HEADERS)
 
     # First in the list, because the router takes the first that matches.
     app.router.routes.insert(0, APIRoute("/api/v2/instance", instance))
-    app.router.routes.insert(0, APIRoute("/@{acct}/{status_id}", permalink))
+    app.router.routes.insert(0, APIRoute("/@{acct}/{status_id}", permalink, response_model=None))
     return app
 
 

@@ -128,6 +128,9 @@ def test_an_unknown_status_is_kept_beside() -> None:
         ({"webhook_secrets": ["a", "b", "c"]}, (), "webhook_secrets"),
         ({"assign": "always"}, (), "assign"),
         ({"poll_every": 1}, (), "poll_every"),
+        ({"email": "nope"}, (), "must be an e-mail address"),
+        ({"human_roles": ["agent", "end-user"]}, (), 'may only name "agent" and "admin"'),
+        ({"human_roles": []}, (), 'may only name "agent" and "admin"'),
         ({"agent_langage": "it"}, (), "agent_langage"),
     ],
 )
@@ -155,6 +158,9 @@ def test_agents_are_told_when_nothing_is_published(language: Any) -> None:
     text = comment_text(ticket("sch-1", mode="observe"), Said(text="{oops} {0}", author=ANNA), language, opening=True)
     assert text.startswith("{oops} {0}\n")
     assert "observe" in text
+    assert {"en": "When this ticket was opened", "it": "All'apertura di questo ticket"}[language] in text
+    draft = comment_text(ticket("sch-1", mode="draft"), Said(text="hi", author=ANNA), language, opening=True)
+    assert "draft" in draft
     published = proof_text(
         Proof(state="published", permalink="https://x/1", at=datetime(2026, 1, 2, tzinfo=UTC)), "mastodon", language
     )

@@ -96,7 +96,7 @@ def test_opening_shows_the_agent_all_they_need(account: Account, uid: str) -> No
         "Lunghezza massima: 500",
         "23.11.2026 09:30",
         "order_number: A-17",
-        "Ancora da chiedere al cliente: city",
+        "Non ancora noto: city",
     ):
         assert expected in first.text
     assert receipt.permalink == f"{account.url}/agent/tickets/{receipt.vendor_id}"

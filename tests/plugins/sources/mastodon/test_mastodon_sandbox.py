@@ -68,10 +68,35 @@ def test_more_posts_than_a_page(sandbox: MastodonSandbox) -> None:
     assert [post.id for post in sandbox.posts(limit=45)] == ids[::-1]
 
 
-def test_permalinks_lead_to_a_page(sandbox: MastodonSandbox) -> None:
-    """What the hub shows as proof can be opened."""
-    sandbox.post("Rita", "look")
-    assert requests.get(sandbox.posts(limit=1)[0].permalink, timeout=5).status_code == 200
+def test_permalinks_show_the_post_and_what_belongs_to_it(sandbox: MastodonSandbox) -> None:
+    """What the hub shows as proof can be read by anybody: the post, what it answers, the answers, as text."""
+    first = sandbox.post("Rita", "look <b>here</b>")
+    answer = sandbox.post("Rita", "I am the answer", reply_to=first)
+    below = sandbox.post("Rita", "and I stand under it", reply_to=answer)
+    links = {post.id: post.permalink for post in sandbox.posts(limit=3)}
+    for post_id in (first, answer, below):
+        page = requests.get(links[post_id], timeout=5)
+        assert page.status_code == 200
+        assert "token" not in page.text
+        order = [page.text.index(words) for words in ("look &lt;b&gt;", "I am the answer", "and I stand")]
+        assert order == sorted(order)
+    assert 'lang="it"' in requests.get(links[first], headers={"Accept-Language": "it-CH, en"}, timeout=5).text
+
+
+def test_permalinks_show_nothing_private(sandbox: MastodonSandbox) -> None:
+    """A private post, one that was deleted, another account's name and odd numbers are a page that is not there."""
+    public = sandbox.post("Rosa", "seen by all")
+    private = sandbox.post("Rosa", "between us", private=True)
+    under = sandbox.post("Rosa", "whispered below", reply_to=public, private=True)
+    gone = sandbox.post("Rosa", "regretted")
+    sandbox.delete("Rosa", gone)
+    odd = ("0", "x", "9" * 30, "٣", "1.5")
+    places = [*(f"rosa/{number}" for number in (private, under, gone, *odd)), f"brand/{public}"]
+    for place in places:
+        answer = requests.get(f"{sandbox.base_url}/@{place}", timeout=5)
+        assert answer.status_code == 404, place
+        assert "between us" not in answer.text
+    assert "whispered" not in requests.get(f"{sandbox.base_url}/@rosa/{public}", timeout=5).text
 
 
 def test_it_remembers_and_it_ends_with_its_starter(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
