@@ -20,6 +20,11 @@ OWN_MEMO = ("answer_with", "fields", "emails", "phones")
 """Parts of a payload that people need not see to decide: a connector's memo, and collected personal data."""
 SECRET_WORDS = ("token", "secret", "password", "authorization", "api_key", "apikey", "cookie", "credential")
 
+MADE_PUBLIC = "an old internal note was made public"
+"""How the reason of an event begins that is parked for people to know of it."""
+DRAFT = "draft:"
+"""How the reason of a delivery begins that waits for the agent's word."""
+
 # Written out, not bound: SQLite uses a partial index only when it can read the condition.
 INBOX_NEW = text("inbox.state = 'new'")
 INBOX_PARKED = text("inbox.state = 'parked'")
@@ -38,6 +43,16 @@ class ParkedView:
     since: datetime
     ticket_code: str
     detail: str
+
+    @property
+    def only_to_settle(self) -> bool:
+        """True when there is nothing to try again: somebody reads it and closes it."""
+        return self.reason.startswith(MADE_PUBLIC)
+
+    @property
+    def is_draft(self) -> bool:
+        """True for an answer that waits until somebody says that it may be published."""
+        return self.reason.startswith(DRAFT)
 
 
 @dataclass(frozen=True, slots=True)

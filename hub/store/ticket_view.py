@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -74,7 +74,8 @@ class DecisionView:
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """One thing said. ``side`` is who said it: ``customer`` or ``company``."""
+    """One thing said. ``side`` is who said it: ``customer`` or ``company``. ``not_published`` is why a public comment
+    of the helpdesk did not reach the customer (so far); empty when it did."""
 
     id: int
     side: str
@@ -83,6 +84,7 @@ class MessageView:
     author: str
     public: bool
     privacy: str
+    not_published: str
     text: str
     permalink: str
     attachments: tuple[dict[str, Any], ...]
@@ -180,6 +182,7 @@ def ticket(connection: Connection, code: str, decrypt: Callable[[str | None], An
     deliveries = _deliveries(connection, row.id)
     decisions = _decisions(connection, row.id)
     fields, readable = _fields(row, decrypt)
+    timeline = tickets.timeline(connection, row.id)
     return TicketDetail(
         code=row.code,
         uid=row.uid,
@@ -209,10 +212,9 @@ def ticket(connection: Connection, code: str, decrypt: Callable[[str | None], An
         automation_stopped=row.automation_stopped,
         threads=_threads(connection, row.id),
         records=_records(connection, row.id),
-        messages=_messages(connection, row.id, deliveries, decisions),
+        messages=_messages(connection, row.id, deliveries, decisions, _refusals(timeline)),
         events=tuple(
-            EventView(id=one.id, at=one.at, kind=one.kind, actor=one.actor, data=one.data or {})
-            for one in tickets.timeline(connection, row.id)
+            EventView(id=one.id, at=one.at, kind=one.kind, actor=one.actor, data=one.data or {}) for one in timeline
         ),
         decisions=decisions,
         deliveries=deliveries,
@@ -269,7 +271,11 @@ def _decisions(connection: Connection, ticket_id: int) -> tuple[DecisionView, ..
 
 
 def _messages(
-    connection: Connection, ticket_id: int, deliveries: Iterable[DeliveryView], decisions: Iterable[DecisionView]
+    connection: Connection,
+    ticket_id: int,
+    deliveries: Iterable[DeliveryView],
+    decisions: Iterable[DecisionView],
+    refusals: Mapping[int, str],
 ) -> tuple[MessageView, ...]:
     rows = messages.of_ticket(connection, ticket_id)
     revisions: dict[int, list[RevisionView]] = {}
@@ -284,6 +290,7 @@ def _messages(
             author=row.author_name,
             public=row.public,
             privacy=row.privacy,
+            not_published=_not_published(row, deliveries, refusals),
             text=row.text,
             permalink=row.permalink,
             attachments=tuple(row.attachments or ()),
@@ -296,6 +303,32 @@ def _messages(
         )
         for row in rows
     )
+
+
+def _refusals(timeline: Iterable[Row[Any]]) -> dict[int, str]:
+    """Message -> why it was refused, for those that never became a delivery."""
+    found: dict[int, str] = {}
+    answer = None
+    for event in timeline:
+        data = event.data or {}
+        if event.kind == "agent_answered":
+            answer = data.get("message")
+        elif event.kind == "comment_not_published" and "message" in data:
+            found[data["message"]] = data.get("reason", "")
+        elif event.kind == "answer_refused" and answer is not None:
+            # A refusal does not name its message: it stands right behind the answer it refuses.
+            found.setdefault(answer, data.get("reason", ""))
+    return found
+
+
+def _not_published(row: Row[Any], deliveries: Iterable[DeliveryView], refusals: Mapping[int, str]) -> str:
+    if row.origin != "helpdesk" or not row.public:
+        return ""
+    replies = [one for one in deliveries if one.message_id == row.id and one.verb == "reply"]
+    if not replies:
+        return refusals.get(row.id) or "the hub never sent it"
+    held = next((one for one in replies if one.state != "done"), None)
+    return "" if held is None else held.reason or f"the delivery is {held.state}"
 
 
 def _children(connection: Connection, table: Table, column: str, parents: list[int]) -> list[Row[Any]]:

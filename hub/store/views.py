@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, Select, func, literal, or_, select, union_all
+from sqlalchemy import Connection, Row, Select, and_, func, literal, or_, select, union_all
 
 from hub.store import connections
 from hub.store import tables as t
 from hub.store.door_view import (
+    DRAFT,
     INBOX_NEW,
     INBOX_PARKED,
     OUTBOX_OPEN,
@@ -61,6 +63,7 @@ __all__ = [
     "alarms",
     "audit_rows",
     "counts",
+    "drafts_waiting",
     "inbox_rows",
     "outbox_rows",
     "overview",
@@ -144,7 +147,8 @@ class AlarmView:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much there is. Reads whole tables: for a person who asked, not for a page that reloads."""
+    """How much there is; ``messages_out`` is what customers could read. Reads whole tables: for a person who asked,
+    not for a page that reloads."""
 
     tickets: int
     messages_in: int
@@ -257,6 +261,16 @@ def ticket_rows(
     ]
 
 
+def drafts_waiting(connection: Connection, ticket_ids: Sequence[int]) -> set[int]:
+    """Those of these tickets that hold an answer as a draft until somebody releases it."""
+    rows = connection.execute(
+        select(t.delivery.c.ticket_id)
+        .where(t.delivery.c.ticket_id.in_(ticket_ids), t.delivery.c.verb == "reply", t.delivery.c.state == "parked")
+        .where(t.delivery.c.reason.startswith(DRAFT), OUTBOX_OPEN)
+    )
+    return {row.ticket_id for row in rows}
+
+
 def audit_rows(connection: Connection, limit: int = 200) -> list[AuditView]:
     """What people did, newest first."""
     rows = connection.execute(select(t.audit).order_by(t.audit.c.id.desc()).limit(limit))
@@ -282,11 +296,17 @@ def counts(connection: Connection) -> Counts:
             str(key): int(number) for key, number in connection.execute(select(column, func.count()).group_by(column))
         }
 
-    by_direction = grouped(t.message.c.direction)
+    published = select(t.delivery.c.message_id).where(t.delivery.c.verb == "reply", t.delivery.c.state == "done")
+    by_customers = t.message.c.direction == "inbound"
+    readable = or_(t.message.c.origin == "network", t.message.c.id.in_(published))
+
+    def messages(condition: Any) -> int:
+        return connection.execute(select(func.count()).select_from(t.message).where(condition)).scalar_one()
+
     return Counts(
         tickets=connection.execute(select(func.count()).select_from(t.ticket)).scalar_one(),
-        messages_in=by_direction.get("inbound", 0),
-        messages_out=by_direction.get("outbound", 0),
+        messages_in=messages(by_customers),
+        messages_out=messages(and_(~by_customers, readable)),
         inbox=grouped(t.inbox.c.state),
         outbox=grouped(t.delivery.c.state),
         alarms=connection.execute(

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hub.configuration import TRIAL_PREFIX, HubConfig, shipped
 from hub.flow import control
+from hub.flow.compose import SEND_DRAFT_TAG
 from hub.flow.hub import Hub
 from hub.trial.drivers import Drivers, SandboxRefused
 from hub.trial.scene import Scene
@@ -53,7 +54,7 @@ def make_trial(hub: Hub, config: HubConfig, drivers: Drivers, *, needs_login: bo
     @page.get("/")
     def index() -> str:
         texts = {**translations(language()), **_configured_names(config, language())}
-        network, helpdesk = drivers.names
+        network, helpdesk = (_stand_in(name) for name in drivers.names)
         return render_template(
             "trial/index.html",
             t=texts,
@@ -139,12 +140,14 @@ def make_trial(hub: Hub, config: HubConfig, drivers: Drivers, *, needs_login: bo
 
     @page.post("/trial/api/update")
     def update() -> Response:
-        def do(body: Json) -> None:
+        def do(body: Json) -> Json:
             status = _choice(body, "status", ("", "open", "pending", "solved"))
-            tags = (_choice(body, "tag", ("", "sch-send")),)
+            tag, record = _choice(body, "tag", ("", SEND_DRAFT_TAG)), _id(body, "record")
+            waits = scene.has_draft(record) if tag else None
             drivers.on_helpdesk(
-                lambda helpdesk: helpdesk.update(_id(body, "record"), status=status, tags_add=tuple(filter(None, tags)))
+                lambda helpdesk: helpdesk.update(record, status=status, tags_add=tuple(filter(None, (tag,))))
             )
+            return {} if waits is None else {"waits": waits}
 
         return act(do)
 
@@ -216,6 +219,11 @@ def translations(language: str) -> dict[str, str]:
     file = Path(__file__).parent / "translations" / f"{language}.json"
     found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     return found
+
+
+def _stand_in(name: str) -> str:
+    """Nobody shall take a stand-in for the real service."""
+    return name if "sandbox" in name.lower() else f"{name} (sandbox)"
 
 
 def _configured_names(config: HubConfig, language: str) -> dict[str, str]:

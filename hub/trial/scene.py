@@ -7,8 +7,9 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 from hub.flow.hub import Hub
@@ -22,6 +23,19 @@ T = TypeVar("T")
 FRESH_FOR = 0.7
 """Seconds an answer is good for: ten viewers cost as much as one."""
 POSTS, RECORDS, TICKETS, EVENTS = 60, 30, 30, 14
+STEPS = {"received": "customer_wrote", "sorted": "ticket_opened", "ticket": "record_opened"}
+OPENS_AGAIN = ("customer_wrote", "reopened")
+ANSWERED = {
+    "agent_answered": "sending",
+    "answer_composed": "sending",
+    "answer_drafted": "drafted",
+    "draft_released": "sending",
+    "answer_observed": "observed",
+    "answer_refused": "refused",
+    "answer_published": "published",
+    "answered_natively": "published",
+}
+"""What an event of the timeline makes of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +88,10 @@ class Scene:
         with self._hub.store.read() as connection:
             overview = views.overview(connection, self._hub.now())
             newest = views.ticket_rows(connection, limit=TICKETS)
-            told = [_ticket(connection, row) for row in newest]
+            drafts = views.drafts_waiting(connection, [row.id for row in newest])
             silent = views.alarms(connection)
             stopped = bool(stop_talking(connection))
+            told = [_ticket(connection, row, draft=row.id in drafts, halted=stopped) for row in newest]
         lags = [ticket["lag"] for ticket in told if ticket["lag"] is not None]
         return {
             "mode": next((one.mode for one in overview if one.name == self._source), "live"),
@@ -93,6 +108,11 @@ class Scene:
         """How much is on its way through the hub, for those who wait until it is idle."""
         with self._hub.store.read() as connection:
             return sum(one.backlog for one in views.overview(connection, self._hub.now()))
+
+    def has_draft(self, record: str) -> bool:
+        """Whether an answer given in this record waits as a draft."""
+        told = json.loads(self.now().body)["hub"]["tickets"]
+        return any(ticket["draft"] for ticket in told if ticket["record"] == record)
 
     def longest_post(self) -> int | None:
         """How many characters a post may have on this network, as its account says."""
@@ -153,19 +173,21 @@ def _record(record: SandboxRecord) -> Json:
     }
 
 
-def _ticket(connection: Any, row: views.TicketView) -> Json:
+def _ticket(connection: Any, row: views.TicketView, *, draft: bool, halted: bool) -> Json:
     events = list(tickets.timeline(connection, row.id))
+    said = {message.id: message for message in messages.of_ticket(connection, row.id)}
     opened = next((event for event in events if event.kind == "record_opened"), None)
     first = next((event for event in events if event.kind == "customer_wrote" and event.data), None)
     lag = None
     if opened is not None and first is not None:
-        written = messages.by_id(connection, first.data["message"]).created_at
-        lag = max(0.0, round((opened.at - written).total_seconds(), 1))
-    drafts = [event.kind for event in events if event.kind in ("answer_drafted", "draft_released")]
+        lag = max(0.0, round((opened.at - said[first.data["message"]].created_at).total_seconds(), 1))
+    done = [name for name, kind in STEPS.items() if any(event.kind == kind for event in events)]
+    answer = _answer(events, draft=draft, halted=halted)
+    last = next((event for event in reversed(events) if event.kind == "customer_wrote" and event.data), None)
     return {
         "code": row.code,
         "record": (opened.data or {}).get("record", "") if opened is not None else "",
-        "draft": drafts[-1:] == ["answer_drafted"],
+        "draft": draft,
         "author": row.author,
         "subject": row.subject,
         "status": row.status,
@@ -174,12 +196,50 @@ def _ticket(connection: Any, row: views.TicketView) -> Json:
         "priority": row.priority,
         "team": row.team,
         "lag": lag,
-        "events": [
-            {"at": event.at.isoformat(), "kind": event.kind, "actor": event.actor, "data": _facts(event.data or {})}
-            for event in events[-EVENTS:]
-        ],
-        "done": sorted({event.kind for event in events}),
+        "events": _told(events, said)[-EVENTS:],
+        "done": [*done, *(["answered"] if answer else []), *(["published"] if answer == "published" else [])],
+        "answer": answer,
+        "private": last is not None and said[last.data["message"]].privacy == "direct",
     }
+
+
+def _answer(events: Sequence[Any], *, draft: bool, halted: bool) -> str:
+    """How it stands with the answer to the customer's last word; empty when there is none yet."""
+    state = "drafted" if draft else ""
+    for event in events:
+        if event.kind in OPENS_AGAIN:
+            state = "drafted" if draft else ""
+        elif event.kind == "answer_published" and (event.data or {}).get("part") != (event.data or {}).get("parts"):
+            state = "sending"
+        elif event.kind == "delivery_discarded":  # of a delivery to the helpdesk this tells nothing
+            state = "refused" if state == "drafted" else state
+        elif event.kind in ANSWERED:
+            state = ANSWERED[event.kind]
+    if state == "drafted" and not draft:
+        state = "sending"
+    if state == "published" and draft:
+        state = "drafted"
+    if state == "sending" and halted:
+        state = "halted"
+    return state
+
+
+def _told(events: Sequence[Any], said: Mapping[int, Any]) -> list[Json]:
+    """The timeline for people: an answer in several parts is published once."""
+    told: list[Json] = []
+    private = False
+    for event, after in zip_longest(events, events[1:]):
+        data = event.data or {}
+        if event.kind == "customer_wrote" and data.get("message") in said:
+            private = said[data["message"]].privacy == "direct"
+        shown = {"at": event.at.isoformat(), "kind": event.kind, "actor": event.actor, "data": _facts(data)}
+        if event.kind == "answer_published":
+            if after is not None and after.kind == event.kind and (after.data or {}).get("part") == data["part"] + 1:
+                continue
+            shown["private"] = private
+            shown["data"]["part"] = data["part"]
+        told.append(shown)
+    return told
 
 
 def _facts(data: Json) -> Json:

@@ -39,6 +39,9 @@ def set_mode(name: str) -> Response:
         changed = control.set_mode(Running.here().hub, name, mode, actor=ACTOR)
     except control.UnknownConnection:
         abort(404)
+    except control.ModeNotPossible:
+        flash(say("connection.mode_not_possible"), "error")
+        return _to_connection(name)
     except ValueError:
         abort(400)
     flash(say("flash.mode" if changed else "flash.unchanged", mode=label("mode", mode)), "done")
@@ -100,16 +103,22 @@ def go_on(door: str, number: int, what: str) -> Response:
     hub = Running.here().hub
     at = cast("parked.Door", door)
     here = redirect(url_for("console.item", door=door, number=number), 303)
-    if what == "discard" and not _reason():
+    settles = request.form.get("settles") == "yes"
+    reason = say("item.settled") if settles else _reason()
+    if what == "discard" and not reason:
         flash(say("item.reason_needed"), "error")
         return here
     try:
         if what == "retry":
-            parked.retry(hub, at, number, actor=ACTOR)
+            publish = request.form.get("publish") == "yes"
+            parked.retry(hub, at, number, actor=ACTOR, publish_draft=publish)
         else:
-            parked.discard(hub, at, number, actor=ACTOR, reason=_reason())
+            parked.discard(hub, at, number, actor=ACTOR, reason=reason)
+    except parked.DraftWaits:
+        flash(say("flash.draft_waits"), "error")
+        return here
     except parked.NotParked:
         flash(say("flash.not_parked"), "error")
         return here
-    flash(say(f"flash.{what}"), "done")
+    flash(say("flash.settled" if what == "discard" and settles else f"flash.{what}"), "done")
     return here

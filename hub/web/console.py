@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 
+from hub.sdk import ReceivesWebhooks
 from hub.store import connections, views
 from hub.store.tables import DELIVERY_STATES, INBOX_STATES
 from hub.web.running import Running
@@ -57,6 +58,8 @@ def connection(name: str) -> str:
             read,
             one=one,
             connected=connected,
+            public_url=running.config.hub.public_url,
+            webhook=_webhook(running, name) if connected and connected.has(ReceivesWebhooks) else "",
             stopped=views.parked(read, 20, name=name),
         )
 
@@ -143,6 +146,11 @@ def audit() -> str:
     """What people did."""
     with Running.here().hub.store.read() as read:
         return page("console/audit.html", read, rows=views.audit_rows(read))
+
+
+def _webhook(running: Running, name: str) -> str:
+    """Where the vendor must call, as far as the hub knows how the world reaches it."""
+    return f"{running.config.hub.public_url or 'http://' + running.config.hub.listen}/hooks/{name}"
 
 
 def _number(value: str | None) -> int | None:

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from flask import Flask, request
 from markupsafe import Markup
 
+from hub.web.reasons import why
 from hub.web.running import Running
 from hub.web.sessions import csrf_token
-from hub.web.translation import say
+from hub.web.translation import language, say
 
 UNITS = (("d", 86400), ("h", 3600), ("min", 60))
 
@@ -46,6 +47,13 @@ def web_url(value: str) -> str:
     return value if value.startswith(("https://", "http://")) else ""
 
 
+def field_label(name: str) -> str:
+    """What the operator calls a collected field, in the reader's language."""
+    fields = (field for category in Running.here().config.categories.values() for field in category.fields)
+    labels = (field.label.in_language(language()) for field in fields if field.name == name)
+    return next(filter(None, labels), name.replace("_", " "))
+
+
 def pretty(value: Any) -> str:
     """A JSON value for reading."""
     if isinstance(value, str):
@@ -62,5 +70,7 @@ def here_with(**changes: Any) -> str:
 
 def install(app: Flask) -> None:
     """Give the templates these."""
-    app.jinja_env.filters.update(moment=moment, ago=ago, web_url=web_url, pretty=pretty)
+    app.jinja_env.filters.update(
+        moment=moment, ago=ago, web_url=web_url, pretty=pretty, why=why, field_label=field_label
+    )
     app.jinja_env.globals.update(here_with=here_with, csrf_token=csrf_token)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+import requests
 
 from tests.trial.conftest import RunningHub
 
@@ -187,6 +188,45 @@ def test_a_telephone_shows_one_pane_and_no_sideways_scroll(
     assert not page.locator("#social").is_visible()
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     page.close()
+
+
+def test_the_answer_form_says_what_will_happen(visitor: Visitor) -> None:
+    """Only where an answer goes to the customer the form says so."""
+    visitor.post("Rosa", "The kettle leaks")
+    visitor.open_record("The kettle leaks")
+    visitor.page.get_by_role("radio", name="Public answer", exact=True).check()
+    told = visitor.page.locator("#kind-about")
+    for mode, words in (("Observe", "is not published"), ("Draft", "comes back as a draft"), ("Live", "goes to the")):
+        visitor.mode(mode)
+        told.filter(has_text=words).wait_for()
+
+
+def test_the_proof_can_be_looked_at(visitor: Visitor, browser: playwright.Browser) -> None:
+    """The links of a post and of its answer open pages that show both, without any login."""
+    visitor.post("Nino", "The zip is torn")
+    visitor.open_record("The zip is torn")
+    visitor.answer("We mend it for nothing")
+    visitor.published("We mend it for nothing").wait_for()
+    thread = visitor.page.locator("#threads .thread").filter(has_text="The zip is torn")
+    links = [link.get_attribute("href") for link in thread.get_by_role("link").all()]
+    assert len(links) == 2
+    page = browser.new_page()
+    for link in links:
+        page.goto(link or "")
+        page.get_by_text("The zip is torn").wait_for()
+        page.get_by_text("We mend it for nothing").wait_for()
+    page.close()
+
+
+def test_many_posts_stay_inside_their_panes(visitor: Visitor, running_hub: RunningHub) -> None:
+    """With forty posts the page is still about as high as the window: each pane scrolls for itself."""
+    for number in range(40):
+        body = {"author": f"Crowd {number % 5}", "text": f"Complaint number {number}, still no answer"}
+        answer = requests.post(f"{running_hub.url}trial/api/post", json=body, timeout=20)
+        assert answer.status_code == 200
+    visitor.page.locator("#threads .post").filter(has_text="Complaint number 39").wait_for()
+    assert visitor.page.locator("#threads .post").count() >= 40
+    assert visitor.page.evaluate("() => document.documentElement.scrollHeight") < 900 + 200
 
 
 def test_the_example_button_is_enough(visitor: Visitor) -> None:

@@ -17,8 +17,9 @@ from flask.testing import FlaskClient
 from hub.catalogue import Catalogue
 from hub.configuration import Hub as HubBlock
 from hub.configuration import HubConfig, Team, Teams, Trial
+from hub.flow import control, parked
 from hub.sdk.sandboxes import SandboxPost
-from hub.store import connections
+from hub.store import connections, views
 from hub.trial.address import is_private
 from hub.trial.drivers import Drivers
 from hub.trial.page import make_trial, translations
@@ -183,9 +184,89 @@ def test_tickets_tell_how_far_they_are(stage: Stage, client: FlaskClient) -> Non
     stage.house.network.post("anna", "My parcel is late")
     stage.house.settle(seconds=8, most=20)
     ticket = scene(client)["hub"]["tickets"][0]
-    assert {"customer_wrote", "ticket_opened", "record_opened"} <= set(ticket["done"])
+    assert ticket["done"] == ["received", "sorted", "ticket"]
     assert ticket["author"] == "anna"
     assert 0 <= ticket["lag"] < 10
+
+
+def answered(stage: Stage, text: str = "It comes tomorrow") -> None:
+    """The agent answers the only ticket."""
+    stage.house.helpdesk.comment("r1", text)
+    stage.house.settle(seconds=8, most=20)
+
+
+def first_ticket(stage: Stage, client: FlaskClient) -> dict[str, Any]:
+    """How the page shows the only ticket, asked anew."""
+    client.post("/trial/api/update", json={"record": "1", "status": "open"})
+    return dict(scene(client)["hub"]["tickets"][0])
+
+
+@pytest.fixture
+def written(stage: Stage) -> Stage:
+    """A customer has written."""
+    stage.house.settle(seconds=2, most=5)
+    stage.house.network.post("anna", "My parcel is late")
+    stage.house.settle(seconds=8, most=20)
+    return stage
+
+
+def test_what_is_not_answered_does_not_look_done(written: Stage, client: FlaskClient) -> None:
+    """An answer counts for the post it answers: when the customer writes again both steps are open again."""
+    answered(written)
+    assert first_ticket(written, client)["done"] == ["received", "sorted", "ticket", "answered", "published"]
+    written.house.network.post("anna", "And where is it now?")
+    written.house.settle(seconds=8, most=20)
+    ticket = first_ticket(written, client)
+    assert ticket["done"] == ["received", "sorted", "ticket"]
+    assert ticket["answer"] == ""
+
+
+def test_a_halted_answer_is_not_published(written: Stage, client: FlaskClient) -> None:
+    """While everything that goes out is halted the last step says so; afterwards it is done."""
+    control.stop_talking(written.house.hub, actor="test", reason="")
+    answered(written)
+    ticket = first_ticket(written, client)
+    assert (ticket["answer"], "published" in ticket["done"]) == ("halted", False)
+    control.talk_again(written.house.hub, actor="test", reason="")
+    written.house.settle(seconds=8, most=20)
+    assert first_ticket(written, client)["answer"] == "published"
+
+
+def test_a_draft_is_offered_only_while_it_waits(written: Stage, client: FlaskClient) -> None:
+    """However it was released, a draft that is gone is not offered again, and its tag is answered with a word."""
+    control.set_mode(written.house.hub, "network", "draft", actor="test")
+    answered(written)
+    ticket = first_ticket(written, client)
+    assert (ticket["draft"], ticket["answer"], "published" in ticket["done"]) == (True, "drafted", False)
+    release = {"record": "r1", "tag": "sch-send"}
+    assert client.post("/trial/api/update", json=release).get_json() == {"waits": True}
+    with written.house.store.read() as read:
+        (waiting,) = views.parked(read)
+    parked.retry(written.house.hub, "outbox", waiting.id, actor="test", publish_draft=True)
+    written.house.settle(seconds=8, most=20)
+    ticket = first_ticket(written, client)
+    assert (ticket["draft"], ticket["answer"]) == (False, "published")
+    assert client.post("/trial/api/update", json=release).get_json() == {"waits": False}
+
+
+def test_an_answer_in_parts_is_published_once(written: Stage, client: FlaskClient) -> None:
+    """The timeline shows one line with the number of parts, not one for each."""
+    answered(written, "This is a sentence of a long answer. " * 40)
+    told = [event for event in first_ticket(written, client)["events"] if event["kind"] == "answer_published"]
+    assert len(told) == 1
+    assert told[0]["data"]["parts"] > 1
+    assert told[0]["private"] is False
+
+
+def test_a_private_answer_is_told_as_private(stage: Stage, client: FlaskClient) -> None:
+    """Nobody reads that a private answer stands under a post."""
+    stage.house.settle(seconds=2, most=5)
+    stage.house.network.post("anna", "Between us", private=True)
+    stage.house.settle(seconds=8, most=20)
+    answered(stage)
+    ticket = first_ticket(stage, client)
+    assert ticket["private"] is True
+    assert [event["private"] for event in ticket["events"] if event["kind"] == "answer_published"] == [True]
 
 
 def test_open_to_the_world_it_needs_the_console_login(stage: Stage) -> None:

@@ -1,10 +1,11 @@
 // The right pane: the helpdesk, where a person answers.
 
-import { act, avatar, byId, make, say, show, time } from "./page.js";
+import { act, avatar, byId, make, notice, say, show, time } from "./page.js";
 
 let chosen = "";
 let seen = [];
 let drafts = new Set();
+let mode = "live";
 let statusShown = "";
 let stick = true; // the newest comment stays in sight until the agent scrolls up
 
@@ -20,16 +21,30 @@ export function start() {
     if (await act("answer", body)) byId("answer-text").value = "";
   });
   byId("status").addEventListener("change", (event) => act("update", { record: chosen, status: event.target.value }));
-  byId("release").addEventListener("click", () => act("update", { record: chosen, tag: "sch-send" }));
+  byId("release").addEventListener("click", async () => {
+    const record = chosen;
+    const told = await act("update", { record, tag: "sch-send" });
+    if (told?.waits === false) notice(say("desk.release.nothing"));
+    else if (told) setTimeout(() => { if (drafts.has(record)) notice(say("desk.release.waits", { number: record })); }, 8000);
+  });
 }
 
 function tellKind() {
   const kind = document.querySelector("#kinds input:checked").value;
-  byId("kind-about").textContent = say(`desk.kind.${kind}.about`);
+  const text = say(`desk.kind.${kind}.about${kind === "public" && mode !== "live" ? `.${mode}` : ""}`);
+  if (byId("kind-about").textContent !== text) byId("kind-about").textContent = text;
 }
 
-export function showRecords(records, withDraft) {
-  [seen, drafts] = [records, withDraft];
+export function showRecords(records, hub) {
+  seen = records;
+  drafts = new Set(hub.tickets.filter((ticket) => ticket.draft).map((ticket) => ticket.record));
+  mode = hub.silenced && hub.mode === "live" ? "halted" : hub.mode;
+  tellKind();
+  paint();
+}
+
+function paint() {
+  const records = seen;
   if (records.length === 0) return;
   if (!records.some((record) => record.id === chosen)) chosen = records[0].id;
   const signature = (record) => JSON.stringify([record.status, record.comments.length, record.subject, record.id === chosen]);
@@ -53,7 +68,7 @@ function choose(id) {
   chosen = id;
   stick = true;
   byId("record").replaceChildren();
-  showRecords(seen, drafts);
+  paint();
   byId("answer-text").focus({ preventScroll: true });
 }
 

@@ -2,18 +2,16 @@
 
 import { act, byId, knows, make, say, show, time } from "./page.js";
 
-const STEPS = [
-  ["received", ["customer_wrote"]],
-  ["sorted", ["ticket_opened"]],
-  ["ticket", ["record_opened"]],
-  ["answered", ["agent_answered"]],
-  ["published", ["answer_published"]],
-];
+const STEPS = ["received", "sorted", "ticket", "answered", "published"];
 // What the flow writes into the timeline in English, as its words begin.
 const REASONS = [
   ["written by an automatism", "reason.automatic"],
   ["written by the role", "reason.role"],
   ["older than", "reason.older"],
+  ["an internal note", "reason.note"],
+  ["observe mode", "reason.observe"],
+  ["fuse:", "reason.fuse"],
+  ["unknown outcome:", "reason.unknown"],
 ];
 // Too small for a line of their own: the steps above already show them.
 const QUIET = new Set(["assigned", "answer_composed", "record_changed", "fields_collected"]);
@@ -62,13 +60,10 @@ const chip = (name) => make("span", { class: `chip ${name}` }, named("chip", nam
 
 function steps(ticket) {
   const done = new Set(ticket.done);
-  const published = done.has("answer_published");
-  return make("ol", { class: "journey-steps", "aria-label": say("journey.label") }, ...STEPS.map(([name, kinds]) => {
-    let label = say(`journey.${name}`);
-    let state = kinds.some((kind) => done.has(kind)) ? "done" : "open";
-    if (name === "published" && !published && done.has("answer_drafted")) [label, state] = [say("journey.drafted"), "held"];
-    else if (name === "published" && !published && done.has("answer_observed")) [label, state] = [say("journey.observed"), "held"];
-    return make("li", { class: state, "aria-current": state === "held" ? "step" : false }, label);
+  return make("ol", { class: "journey-steps", "aria-label": say("journey.label") }, ...STEPS.map((name) => {
+    if (name !== "published" || ticket.answer === "sending" || !ticket.answer) return make("li", { class: done.has(name) ? "done" : "open" }, say(`journey.${name}`));
+    if (ticket.answer === "published") return make("li", { class: "done" }, say(ticket.private ? "journey.private" : "journey.published"));
+    return make("li", { class: "held", "aria-current": "step" }, say(`journey.${ticket.answer}`));
   }));
 }
 
@@ -77,6 +72,8 @@ function tell(event) {
   const why = REASONS.find(([start]) => values.reason?.startsWith(start));
   if (why) values.reason = say(why[1]);
   if (values.team) values.team = named("team", values.team);
-  const key = `event.${event.kind}`;
+  const split = event.kind === "answer_published" && event.data.parts > 1 ? (event.data.part === event.data.parts ? ".parts" : ".part") : "";
+  if (split) [values.parts, values.part] = [event.data.parts, event.data.part];
+  const key = `event.${event.kind}${event.private ? ".private" : ""}${split}`;
   return knows(key) ? say(key, values) : event.kind.replaceAll("_", " ");
 }

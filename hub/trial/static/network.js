@@ -115,8 +115,8 @@ function write(what, post, text) {
 }
 
 function writer(post, label, send) {
-  const area = make("textarea", { rows: 2, required: true, maxlength: 5000, "aria-label": say("social.reply_text", { name: speaker(post) }),
-    placeholder: open.edit ? "" : say("social.reply_text", { name: speaker(post) }) });
+  const name = open.edit ? say("social.edit_text", { name: post.author }) : say("social.reply_text", { name: speaker(post) });
+  const area = make("textarea", { rows: 2, required: true, maxlength: 5000, "aria-label": name, placeholder: open.edit ? "" : name });
   area.value = open.text;
   const close = () => { Object.assign(open, { reply: "", edit: "", text: "" }); area.remove(); showPosts(seen); };
   return make("form", { class: "writer", onsubmit: async (event) => {

@@ -76,11 +76,24 @@ export function show(parent, items, key, signature, build) {
   for (const node of known.values()) node.remove();
 }
 
+let standing = [];
+let passing = "";
+let timer = 0;
+
 export function trouble(lines) {
+  standing = lines;
   const box = byId("trouble");
-  box.hidden = lines.length === 0;
-  const text = lines.join(" · ");
+  const text = [...standing, passing].filter(Boolean).join(" · ");
+  box.hidden = text === "";
   if (box.textContent !== text) box.textContent = text;
+}
+
+// A word about what somebody just did; it must outlive the next look of the page.
+export function notice(text) {
+  passing = text;
+  trouble(standing);
+  clearTimeout(timer);
+  timer = setTimeout(() => { passing = ""; trouble(standing); }, 10000);
 }
 
 let look = () => {};
@@ -103,7 +116,6 @@ export async function act(verb, body) {
   } catch {
     reason = say("page.offline");
   }
-  byId("said").textContent = say("page.error", { reason });
-  trouble([say("page.error", { reason })]);
+  notice(say("page.error", { reason }));
   return null;
 }

@@ -34,7 +34,7 @@ async function look() {
 function paint(scene) {
   network.showPosts(scene.posts);
   journeys.showHub(scene.hub);
-  desk.showRecords(scene.records, new Set(scene.hub.tickets.filter((ticket) => ticket.draft).map((ticket) => ticket.record)));
+  desk.showRecords(scene.records, scene.hub);
   trouble([...scene.trouble, ...scene.hub.alarms, ...(scene.hub.silenced ? [say("hub.silenced")] : [])]);
   news(scene);
   refreshTimes();
