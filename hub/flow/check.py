@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hub.flow import retry
 from hub.flow.hub import Hub
@@ -12,6 +12,8 @@ from hub.store import Tx, connections
 
 log = logging.getLogger("hub.check")
 AGAIN_AFTER = timedelta(hours=24)
+FIRST_CHECK_AGAIN = timedelta(seconds=5)
+SKEW_TOLERATED = timedelta(seconds=60)
 
 
 def due(hub: Hub) -> list[str]:
@@ -33,13 +35,15 @@ def check(hub: Hub, name: str) -> Account:
 
     Another account under the same name pauses the connection and keeps its queue. Raises the connector's errors.
     """
+    connector = hub.instance(name)
     try:
-        account = hub.instance(name).check_connection()
+        account = connector.check_connection()
     except Exception as error:
-        failure = error
-        hub.store.run(lambda tx: _failed(hub, tx, name, failure))
+        failure, calls = error, hub.calls(name).take()
+        hub.store.run(lambda tx: _failed(hub, tx, name, failure, calls))
         raise
-    hub.store.run(lambda tx: _answered(hub, tx, name, account))
+    calls, vendor_time = hub.calls(name).take(), connector.toolbox.http.vendor_time
+    hub.store.run(lambda tx: _answered(hub, tx, name, account, calls, vendor_time))
     return account
 
 
@@ -56,20 +60,20 @@ def check_quietly(hub: Hub, name: str) -> bool:
     return True
 
 
-def _failed(hub: Hub, tx: Tx, name: str, error: Exception) -> None:
+def _failed(hub: Hub, tx: Tx, name: str, error: Exception, calls: int) -> None:
     now = hub.now()
-    connections.add_calls(tx, name, hub.calls(name).take())
+    connections.add_calls(tx, name, calls)
     retry.blame_connection(hub, tx, name, error, now=now)
-    connections.change(
-        tx, name, probe_at=now + hub.timing.probe_paused_every, last_error=str(error)[:500], last_error_at=now
-    )
+    again = hub.timing.probe_paused_every if name in hub.checked else FIRST_CHECK_AGAIN
+    connections.change(tx, name, probe_at=now + again, last_error=str(error)[:500], last_error_at=now)
 
 
-def _answered(hub: Hub, tx: Tx, name: str, account: Account) -> None:
+def _answered(hub: Hub, tx: Tx, name: str, account: Account, calls: int, vendor_time: datetime | None) -> None:
     now = hub.now()
-    connections.add_calls(tx, name, hub.calls(name).take())
+    connections.add_calls(tx, name, calls)
     row = connections.get(tx.connection, name)
     if row.fingerprint and row.fingerprint != account.fingerprint:
+        hub.checked.discard(name)
         text = f"another account answers under this name: it was {row.fingerprint}, now it is {account.fingerprint}"
         if connections.pause(tx, name, reason=text, by="hub", now=now):
             log.error("%s is paused: %s. Its queue is kept.", name, text)
@@ -85,4 +89,19 @@ def _answered(hub: Hub, tx: Tx, name: str, account: Account) -> None:
     connections.change(
         tx, name, fingerprint=account.fingerprint, account=account.model_dump(mode="json"), probe_at=now + AGAIN_AFTER
     )
+    _compare_clocks(hub, tx, name, vendor_time, first=not row.fingerprint)
     connections.succeeded(tx, name, now=now)
+    tx.after_commit.append(lambda: hub.checked.add(name))
+
+
+def _compare_clocks(hub: Hub, tx: Tx, name: str, theirs: datetime | None, *, first: bool) -> None:
+    """A hub whose clock is ahead of the vendor's would take fresh posts for history."""
+    now = hub.now()
+    ahead = now - theirs if theirs is not None else timedelta(0)
+    if first and ahead > timedelta(0):
+        connections.change(tx, name, made_at=now - ahead)
+    if abs(ahead) > SKEW_TOLERATED:
+        text = f"this machine's clock and the vendor's differ by {round(ahead.total_seconds())} s: set the clock"
+        connections.open_alarm(tx, name, "clock", text=text, now=now)
+    else:
+        connections.close_alarm(tx, name, "clock", now=now)

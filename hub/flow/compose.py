@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +9,7 @@ from typing import Any
 
 from hub.flow import texts, track
 from hub.flow.hub import Hub
+from hub.flow.wording import clean, personal_data
 from hub.sdk import Account, AddComment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
 from hub.sdk.text import length, split
 from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, tickets
@@ -18,10 +18,6 @@ SEND_DRAFT_TAG = "sch-send"
 DRAFT = "draft: waits for the agent's word"
 MAX_PARTS = 10
 NO_LIMITS = ReplyLimits(max_length=100_000)
-
-_QUOTED = re.compile(r"^(>|On .{5,80} wrote:$|Il .{5,80} ha scritto:$|-{2,} ?(Original Message|Messaggio originale))")
-_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,4})?\b")
-_CARD = re.compile(r"\b(?:\d[ -]?){13,19}\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,32 +171,3 @@ def tell_refusal(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, why: str, st
     text = texts.note("refused", hub.language, network=ticket.network, reason=why, next_step=step)
     body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
     track.to_sink(hub, tx, ticket, body, cause=f"refused:{cause}", by_person=True, now=now)
-
-
-def clean(text: str) -> str:
-    """The answer without its signature and quoted mail."""
-    kept: list[str] = []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        if line in ("--", "-- ") or (kept and _QUOTED.match(line)):
-            break
-        if not _QUOTED.match(line):
-            kept.append(line.rstrip())
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
-
-
-def personal_data(text: str) -> str:
-    """The kind of personal data a public answer must not show; empty when there is none."""
-    if _IBAN.search(text):
-        return "IBAN"
-    for match in _CARD.finditer(text):
-        if _luhn("".join(filter(str.isdigit, match.group()))):
-            return "card number / numero di carta"
-    return ""
-
-
-def _luhn(digits: str) -> bool:
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 else 1)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0

@@ -56,7 +56,7 @@ def drain(hub: Hub, name: str, *, lanes: int = 16, rounds: int = 10) -> int:
 def _claim(hub: Hub, tx: Tx, name: str, claim: Claim, lanes: int) -> list[Row[Any]]:
     now = hub.now()
     row = connections.seen(tx, name)
-    if row.paused or (row.blocked_until and row.blocked_until > now) or _silenced(tx, row):
+    if name not in hub.checked or row.paused or (row.blocked_until and row.blocked_until > now) or _silenced(tx, row):
         return []
     if row.failures >= connections.BREAKER_OPENS_AFTER:
         lanes = 1  # the breaker is open: one probe, and nobody else for a moment

@@ -80,6 +80,8 @@ class Hub:
     ca_file: str = ""
     random: random.Random = field(default_factory=random.Random)  # noqa: S311 - jitter
     nudge: Callable[[str], None] = lambda what: None
+    checked: set[str] = field(default_factory=set)
+    """Connections whose account was seen by this process: nothing is read or said before."""
     _local: threading.local = field(default_factory=threading.local)
 
     def instance(self, name: str) -> Connector:

@@ -14,6 +14,8 @@ from hub.store import Tx, connections, inbox
 
 log = logging.getLogger("hub.poll")
 
+LONGEST_RETRY = timedelta(seconds=60)
+
 
 def due(hub: Hub, name: str) -> bool:
     """True when the connection polls and its time has come."""
@@ -23,9 +25,11 @@ def due(hub: Hub, name: str) -> bool:
     with hub.store.read() as connection:
         row = connections.get(connection, name)
     now = hub.now()
-    if row.paused or (row.blocked_until and row.blocked_until > now):
+    if name not in hub.checked or row.paused or (row.blocked_until and row.blocked_until > now):
         return False
-    return row.next_poll_at is None or row.next_poll_at <= now
+    # A time further away than any wait of ours was written by a clock that has been set back since.
+    impossible = now + timedelta(seconds=2 * poll_every(hub, name)) + LONGEST_RETRY
+    return row.next_poll_at is None or row.next_poll_at <= now or row.next_poll_at > impossible
 
 
 def poll(hub: Hub, name: str) -> bool:
@@ -93,4 +97,4 @@ def _failed(hub: Hub, name: str, error: Exception) -> None:
 
 
 def _next_try(hub: Hub, failures: int, now: datetime) -> datetime:
-    return now + min(retry.backoff(hub, max(failures, 1)), timedelta(seconds=60))
+    return now + min(retry.backoff(hub, max(failures, 1)), LONGEST_RETRY)

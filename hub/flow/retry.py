@@ -60,7 +60,7 @@ def wait_of(hub: Hub, error: RateLimited) -> timedelta:
     """How long a rate limit makes us wait (at most a day, whatever the vendor says)."""
     if error.retry_after is None:
         return hub.timing.unsaid_rate_limit * hub.random.uniform(1.0, 1.3)
-    return min(timedelta(seconds=max(error.retry_after, 0.5)), MAX_WAIT)
+    return timedelta(seconds=min(max(error.retry_after, 0.5), MAX_WAIT.total_seconds()))
 
 
 def blame_connection(hub: Hub, tx: Tx, name: str, error: BaseException, *, now: datetime) -> None:

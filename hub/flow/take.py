@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from hub.flow import classify, converse, fetch, mirror, retry
 from hub.flow.hub import Hub
-from hub.sdk import AnyEvent, ConnectorError, MessageSeen
+from hub.sdk import AnyEvent, ConnectorError, MessageSeen, RateLimited
 from hub.store import Row, StoreBusy, Tx, connections, inbox
 
 log = logging.getLogger("hub.take")
@@ -173,8 +173,8 @@ def _failed(hub: Hub, row: Row[Any], error: BaseException) -> None:
         if action in ("retry", "wait", "pause"):
             retry.blame_connection(hub, tx, row.connection, error, now=now)
             wait = retry.backoff(hub, row.attempts + 1)
-            if isinstance(error, ConnectorError) and action == "wait":
-                wait = max(wait, timedelta(seconds=getattr(error, "retry_after", None) or 0))
+            if isinstance(error, RateLimited):
+                wait = retry.wait_of(hub, error)
             inbox.postpone(tx, row.id, until=now + wait, reason=str(error), count=action == "retry")
             return
         detail = "".join(traceback.format_exception(error))[-4000:]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Protocol
 
 import requests
@@ -35,6 +37,8 @@ class HttpSession(requests.Session):
         self.timeout = timeout
         self.headers["User-Agent"] = user_agent
         self._on_call = on_call
+        self.vendor_time: datetime | None = None
+        """What the vendor's clock said in its last answer."""
         if proxy:
             self.proxies = {"http": proxy, "https": proxy}
         if ca_file:
@@ -49,7 +53,17 @@ class HttpSession(requests.Session):
             kwargs["timeout"] = self.timeout
         if self._on_call is not None:
             self._on_call()
-        return super().send(request, **kwargs)
+        response = super().send(request, **kwargs)
+        self.vendor_time = _http_date(response.headers.get("Date", ""))
+        return response
+
+
+def _http_date(value: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else None
 
 
 def failure_of_transport(error: requests.RequestException, *, effect_possible: bool) -> Exception:
@@ -77,14 +91,14 @@ def rate_limited(
 
 
 def _retry_after(response: requests.Response, now: datetime) -> float | None:
-    from email.utils import parsedate_to_datetime
-
     for header in ("Retry-After", "X-RateLimit-Reset", "RateLimit-Reset"):
         value = response.headers.get(header, "").strip()
         if not value:
             continue
         try:
             seconds = float(value)
+            if not math.isfinite(seconds):
+                continue
             if header != "Retry-After" and seconds > 1_000_000_000:
                 seconds -= now.timestamp()
             return max(0.0, seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,8 +37,12 @@ _CLAIMABLE = (
 )
 _CLAIMABLE_OF_SHARD = _CLAIMABLE.where(t.lane.c.shard == bindparam("shard"))
 _CLAIM = update(t.lane).where(t.lane.c.id.in_(bindparam("lane_ids", expanding=True)))
+HEADS_AT_ONCE = 50
 _OPEN_OF_LANE = (
-    select(t.delivery).where(*rows.where(t.delivery, "lane_id"), _NOT_ENDED).order_by(t.delivery.c.id).limit(50)
+    select(t.delivery)
+    .where(*rows.where(t.delivery, "lane_id"), t.delivery.c.id > bindparam("after"), _NOT_ENDED)
+    .order_by(t.delivery.c.id)
+    .limit(HEADS_AT_ONCE)
 )
 _NEVER_STARTED = t.delivery.c.first_attempt_at.is_(None)
 _START = (
@@ -139,7 +143,7 @@ def head_of(connection: Connection, lane_id: int) -> Row[Any] | None:
     earlier part holds the later parts of its answer.
     """
     held_answers: set[str] = set()
-    for row in connection.execute(_OPEN_OF_LANE, rows.at({"lane_id": lane_id})):
+    for row in _not_ended(connection, lane_id):
         if row.state != "parked":
             if row.answer in held_answers:
                 continue
@@ -149,6 +153,17 @@ def head_of(connection: Connection, lane_id: int) -> Row[Any] | None:
         if row.answer:
             held_answers.add(row.answer)
     return None
+
+
+def _not_ended(connection: Connection, lane_id: int) -> Iterator[Row[Any]]:
+    """A lane's deliveries in order, a page at a time: parked ones may be many, and the head is mostly the first."""
+    after = 0
+    while True:
+        page = connection.execute(_OPEN_OF_LANE, {**rows.at({"lane_id": lane_id}), "after": after}).all()
+        yield from page
+        if len(page) < HEADS_AT_ONCE:
+            return
+        after = page[-1].id
 
 
 def claim(

@@ -9,11 +9,22 @@ from datetime import UTC, datetime
 
 from hub.catalogue import Catalogue
 from hub.configuration import ConfigurationProblems, HubConfig, Problem, secret_key
+from hub.configuration.secrets import KEY_NAME, KeyLost
 from hub.flow.hub import Connected, Hub, Timing
-from hub.store import Store
-from hub.store.secrets import Cipher
+from hub.store import Store, Tx, connections
+from hub.store.engine import has_tables
+from hub.store.secrets import Cipher, SecretUnreadable
 
 log = logging.getLogger("hub")
+
+KEY_CHECK = "secret-key-check"
+"""The switch that holds a known word under the key of the first start: another key cannot read it."""
+
+_KNOWN_WORD = "social care hub"
+
+
+class WrongKey(Exception):
+    """The secret key is not the one this database was written with; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +40,47 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def key_of(config: HubConfig, store: Store) -> bytes | None:
+    """The secret key, if it is the one this database was written with. ``None`` when there is neither a key nor
+    anything written under one yet. Raises :class:`WrongKey`, and :class:`ConfigurationProblems` for a malformed key."""
+    with store.read() as connection:
+        canary = connections.read_switch(connection, KEY_CHECK) if has_tables(connection) else None
+    try:
+        key = secret_key(config, make=False)
+        if canary is not None:
+            Cipher(key).decrypt(canary)
+    except KeyLost as error:
+        if canary is None:
+            return None
+        raise WrongKey(f"The secret key is lost: {error}. {_restore(config)}") from error
+    except SecretUnreadable as error:
+        raise WrongKey(f"The secret key is not the one this database was written with. {_restore(config)}") from error
+    return key
+
+
+def _restore(config: HubConfig) -> str:
+    return (
+        f"Tokens and personal fields in the database open with that key only: restore {config.var_dir / 'secret.key'} "
+        f"from your backup, or set {KEY_NAME} to the old key. No new key was made, and nothing was changed."
+    )
+
+
+def settle_key(config: HubConfig, store: Store, now: Callable[[], datetime] = utc_now) -> bytes:
+    """As :func:`key_of`, for a hub that will write: makes the key at the first start, and the mark in the database by
+    which a later start knows it again."""
+    key = key_of(config, store) or secret_key(config)
+
+    def mark(tx: Tx) -> None:
+        if connections.read_switch(tx.connection, KEY_CHECK) is None:
+            connections.set_switch(tx, KEY_CHECK, Cipher(key).encrypt(_KNOWN_WORD), now=now())
+
+    with store.read() as connection:
+        marked = connections.read_switch(connection, KEY_CHECK) is not None
+    if not marked:
+        store.run(mark)
+    return key
+
+
 def assemble(
     config: HubConfig,
     catalogue: Catalogue,
@@ -38,7 +90,7 @@ def assemble(
     timing: Timing | None = None,
 ) -> Assembled:
     """Build the hub of ``config``. A connection with a problem of its own is left out; a problem of the whole is
-    raised as :class:`ConfigurationProblems`."""
+    raised as :class:`ConfigurationProblems`, another secret key than the database's as :class:`WrongKey`."""
     problems = [problem for problem in catalogue.check(config) if not problem.warning]
     if any(problem.fatal for problem in problems):
         raise ConfigurationProblems(problems)
@@ -56,7 +108,7 @@ def assemble(
         log.error("%s does not start: %s", problem.connection, problem)
     hub = Hub(
         store=store,
-        cipher=Cipher(secret_key(config)),
+        cipher=Cipher(settle_key(config, store, now)),
         connected=connected,
         routers=[catalogue.build_router(block) for block in config.routers],
         teams=config.teams,

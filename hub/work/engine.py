@@ -37,6 +37,7 @@ class Engine:
                 connections.ensure(
                     tx, name=name, connector=one.connector.name, side=one.side, mode=one.config.mode, now=now
                 )
+                connections.change(tx, name, probe_at=None)  # whose account is it, before anything is read or said
             return deliveries.recover(tx, now=now, everything=alone)
 
         freed = self.hub.store.run(unit)

@@ -345,3 +345,54 @@ def test_texts_that_no_database_takes_are_stored_without_what_cannot_be(house: H
     assert webhook(house, None, raw=b'[{"at": ' + b"9" * 5000 + b"}]") == 200
     steps(house)
     assert texts(house)[0][0] == "Hello ? there"
+
+
+def test_after_a_restart_nothing_is_said_before_the_account_was_seen(house: House) -> None:
+    """Another account's credentials under the same name: the queue is kept, nothing goes out from it."""
+    house.network.post("anna", "Hello?")
+    steps(house)
+    house.network.faults.add("reply", "limited", 1)
+    house.helpdesk.comment("r1", "Hi!")
+    steps(house, 2)
+    house.network.account = "somebody-else"
+    house.clock.forward(60)
+    house.restart()
+    steps(house, 6)
+    assert [post for post in house.network.posts.values() if post["text"] == "Hi!"] == []
+    assert "another account" in house.rows("SELECT paused FROM connection WHERE name='network'")[0].paused
+
+
+def test_many_parked_deliveries_do_not_stop_a_lane(database_url: str) -> None:
+    """Sixty drafts that nobody released hold nothing that comes after them."""
+    house = House(database_url)
+    house.step()
+    house.clock.forward(2)
+    house.network.post("anna", "Hello?")
+    steps(house)
+    house.network.faults.add("reply", "refused", 60)
+    for number in range(60):
+        house.helpdesk.comment("r1", f"answer {number}")
+    steps(house, 30)
+    house.network.faults.script.clear()
+    house.helpdesk.comment("r1", "at last")
+    steps(house, 8)
+    assert answers(house)[-1:] == ["at last"]
+    house.close()
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_polls(house: House) -> None:
+    """A next poll far in the future was written by a clock that is wrong no more."""
+    house.clock.forward(7200)
+    steps(house, 2)
+    house.clock.forward(-7200)
+    house.network.post("anna", "Hello?")
+    steps(house)
+    assert len(house.helpdesk.records) == 1
+
+
+def test_a_vendors_absurd_waiting_time_is_cut_to_a_day(house: House) -> None:
+    """Retry-After 10^30 is no overflow."""
+    from hub.flow import retry
+    from hub.sdk import RateLimited
+
+    assert retry.wait_of(house.hub, RateLimited("slow", retry_after=1e30)) == timedelta(days=1)
