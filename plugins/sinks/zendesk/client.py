@@ -9,13 +9,14 @@ answers of the 200s come back to zenpy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import quote
 
 import requests
 
-from hub.sdk import ConfigurationError, ConnectorError, Refused, Toolbox, failure_of_transport
-from plugins.sinks.zendesk.errors import failure_of_answer, not_json
+from hub.sdk import ConfigurationError, ConnectorError, OutcomeUnknown, Refused, Toolbox, failure_of_transport
+from plugins.sinks.zendesk.errors import OddAnswer, failure_of_answer, not_json
+from plugins.sinks.zendesk.payloads import is_id, text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
 
 if TYPE_CHECKING:
@@ -23,14 +24,26 @@ if TYPE_CHECKING:
 
 INSTALL = "zenpy is missing: pip install 'social-care-hub[zendesk]'"
 MAX_AUDIT_PAGES = 20
+_TICKET = ("id", "external_id")  # without these nobody can tell whether it is one of ours
+_KINDS: dict[str, tuple[type, ...]] = {
+    "id": (int,),
+    "external_id": (str, type(None)),
+    "role": (str,),
+    "name": (str,),
+    "tags": (list, type(None)),
+    "updated_at": (str,),
+    "events": (list,),
+    "metadata": (dict,),
+}
 _ORIGIN = "https://hub.zendesk.com"  # what zenpy believes; never dialled
+_NO_ANSWER = object()  # not None: JSON's null is an answer
 
 Json = dict[str, Any]
 
 
 class Door(requests.Session):
-    """The session zenpy gets. ``answer`` is the last JSON body; failures leave as our errors, before zenpy sees
-    them."""
+    """The session zenpy gets. ``answer`` is the last JSON body, of the call ``called``; failures leave as our errors,
+    before zenpy sees them."""
 
     authorized = True  # keeps zenpy from setting credentials, and from printing them when it raises
 
@@ -44,7 +57,8 @@ class Door(requests.Session):
             self._auth = (f"{settings.email}/token", settings.api_token.get_secret_value())
         elif settings.oauth_token is not None:
             self._authorization = {"Authorization": f"Bearer {settings.oauth_token.get_secret_value()}"}
-        self.answer: Any = None
+        self.answer: Any = _NO_ANSWER
+        self.called = ""
         self.extra_headers: dict[str, str] = {}
         self.extra_params: dict[str, str] = {}
         self.effect_possible = False
@@ -54,6 +68,7 @@ class Door(requests.Session):
         url = str(url)
         if not url.startswith(_ORIGIN + "/"):  # ZENPY_FORCE_NETLOC and _SCHEME would send the token elsewhere
             raise ConfigurationError("zenpy was pointed elsewhere: unset ZENPY_FORCE_NETLOC and ZENPY_FORCE_SCHEME")
+        self.called = f"{method!s} {url.removeprefix(_ORIGIN).partition('?')[0]}"
         try:
             response = self._toolbox.http.request(
                 str(method),
@@ -100,16 +115,24 @@ class ZendeskClient:
 
     def me(self) -> Json:
         """The account's own user."""
-        return _part(self._call(self._api.users.me), "user")
+        user = self._part(self._call(self._api.users.me), "user", "role")
+        if "id" not in user:  # null tells a stranger
+            raise self._odd("user")
+        return user
 
     def ticket(self, ticket_id: str) -> Json:
         """One ticket; ``Refused`` with detail ``gone`` when there is none."""
-        return _part(self._call(lambda: self._api.tickets(id=_id(ticket_id))), "ticket")
+        number = _id(ticket_id)
+        ticket = self._part(self._call(lambda: self._api.tickets(id=number)), "ticket", *_TICKET, "tags", "updated_at")
+        if text_of(ticket["id"]) != str(number):
+            raise self._odd("ticket")
+        return ticket
 
     def tickets_by_external_id(self, external_id: str) -> list[Json]:
         """Every live ticket with this external id, by a consistent read (search is not)."""
         # zenpy does not quote query values.
-        return _rows(self._call(lambda: self._api.tickets(external_id=quote(external_id, safe=""))), "tickets")
+        page = self._call(lambda: self._api.tickets(external_id=quote(external_id, safe="")))
+        return self._rows(page, "tickets", *_TICKET)
 
     def create_ticket(self, ticket: Json, *, key: str) -> Json:
         """Create a ticket under our key; returns ``{"ticket": ..., "audit": ...}`` (the audit where told)."""
@@ -132,7 +155,7 @@ class ZendeskClient:
         api = self._api
         from zenpy.lib.api_objects import User
 
-        return _part(self._call(lambda: api.users.create_or_update(User(**user))), "user")
+        return self._part(self._call(lambda: api.users.create_or_update(User(**user))), "user", "id")
 
     def users(self, ids: Iterable[str]) -> list[Json]:
         """The users of these ids that still exist."""
@@ -140,24 +163,32 @@ class ZendeskClient:
         found: list[Json] = []
         for start in range(0, len(wanted), 100):  # show_many takes 100
             part = wanted[start : start + 100]
-            found += _rows(self._call(lambda part=part: self._api.users(ids=part)), "users")  # type: ignore[misc]
+            page = self._call(lambda part=part: self._api.users(ids=part))  # type: ignore[misc]
+            found += self._rows(page, "users", "id", "role")
         return found
 
     def groups(self) -> list[Json]:
         """All groups (at most 1,000)."""
-        return self._pages(self._api.groups, "groups", limit=10)[0]
+        return self._pages(self._api.groups, "groups", "id", "name", limit=10)[0]
 
     def audits(self, ticket_id: str) -> tuple[list[Json], bool]:
         """The ticket's audits, oldest first, and whether these are all."""
         number = _id(ticket_id)
-        rows, complete = self._pages(lambda: self._api.tickets.audits(ticket=number), "audits", limit=MAX_AUDIT_PAGES)
+        rows, complete = self._pages(
+            lambda: self._api.tickets.audits(ticket=number), "audits", "id", "events", "metadata", limit=MAX_AUDIT_PAGES
+        )
+        if not rows:  # every ticket has the audit of its making
+            raise self._odd("audits")
         return sorted(rows, key=lambda row: (str(row.get("created_at")), row.get("id") or 0)), complete
 
     def export(self, *, cursor: str = "", start_time: int | None = None, per_page: int = 100) -> Json:
         """One page of the cursor-based incremental export."""
-        if cursor:
-            return self._call(lambda: self._api.tickets.incremental(cursor=quote(cursor, safe=""), per_page=per_page))
-        return self._call(lambda: self._api.tickets.incremental(start_time=start_time, per_page=per_page))
+        where: Json = {"cursor": quote(cursor, safe="")} if cursor else {"start_time": start_time}
+        page = self._call(lambda: self._api.tickets.incremental(per_page=per_page, **where))
+        self._rows(page, "tickets")  # an odd row is the caller's to report: it must not stop the feed
+        if not isinstance(page.get("end_of_stream"), bool) or not isinstance(page.get("after_cursor"), str | None):
+            raise self._odd("end_of_stream and after_cursor")
+        return page
 
     def redact(self, ticket_id: str, comment_id: str, html_body: str, attachment_urls: list[str]) -> Json:
         """Blacken what ``html_body`` marks with ``<redact>``. zenpy knows only the older endpoint, which cannot touch
@@ -166,19 +197,41 @@ class ZendeskClient:
         if attachment_urls:
             body["external_attachment_urls"] = attachment_urls
         url = f"{_ORIGIN}/api/v2/comment_redactions/{_id(comment_id)}.json"
-        return self._call(lambda: self._door.put(url, json=body), effect_possible=True)
+        answer = self._call(lambda: self._door.put(url, json=body), effect_possible=True)
+        if not isinstance(answer.get("comment"), dict):
+            raise OutcomeUnknown(self._odd("comment").summary)
+        return answer
 
-    def _pages(self, call: Callable[[], Any], name: str, *, limit: int) -> tuple[list[Json], bool]:
+    def _pages(self, call: Callable[[], Any], name: str, *keys: str, limit: int) -> tuple[list[Json], bool]:
         rows: list[Json] = []
         params: dict[str, str] = {}
         for _ in range(limit):
             page = self._call(call, params=params)
-            rows += _rows(page, name)
-            meta = page.get("meta")
-            if not isinstance(meta, dict) or not meta.get("has_more") or not meta.get("after_cursor"):
+            rows += self._rows(page, name, *keys)
+            meta = page.get("meta")  # there because zenpy sends page[size]
+            more = meta.get("has_more") if isinstance(meta, dict) else None
+            after = text_of(meta.get("after_cursor")) if isinstance(meta, dict) else ""
+            if not isinstance(more, bool) or (more and not after):
+                raise self._odd("meta")
+            if not more:
                 return rows, True
-            params = {"page[after]": str(meta["after_cursor"])}
+            params = {"page[after]": after}
         return rows, False
+
+    def _part(self, body: Json, name: str, *keys: str) -> Json:
+        part = body.get(name)
+        if not _has(part, keys):
+            raise self._odd(name)
+        return part
+
+    def _rows(self, body: Json, name: str, *keys: str) -> list[Json]:
+        rows = body.get(name)
+        if not isinstance(rows, list) or not all(_has(row, keys) for row in rows):
+            raise self._odd(name)
+        return rows
+
+    def _odd(self, name: str) -> OddAnswer:
+        return OddAnswer(f"Zendesk answered {self._door.called} without a readable {name}")
 
     def _call(
         self,
@@ -189,7 +242,7 @@ class ZendeskClient:
         effect_possible: bool = False,
     ) -> Json:
         door = self._door
-        door.answer, door.extra_headers, door.extra_params = None, headers or {}, params or {}
+        door.answer, door.extra_headers, door.extra_params = _NO_ANSWER, headers or {}, params or {}
         door.effect_possible = effect_possible
         try:
             call()
@@ -198,23 +251,17 @@ class ZendeskClient:
         except Exception as error:
             # After a good answer zenpy may still stumble while it builds its objects (a new event type, a null):
             # the JSON is here and the effect is done, so its trouble is not ours.
-            if door.answer is None:
+            if door.answer is _NO_ANSWER:
                 raise
             self._log.debug("zenpy could not read an answer: %s", type(error).__name__)
         return door.answer if isinstance(door.answer, dict) else {}
 
 
+def _has(part: Any, keys: Iterable[str]) -> TypeGuard[Json]:
+    return isinstance(part, dict) and all(key in part and isinstance(part[key], _KINDS[key]) for key in keys)
+
+
 def _id(value: str) -> int:
-    if not value.isdecimal():
+    if not is_id(value):
         raise Refused(f"{value[:40]!r} is not a Zendesk id")
     return int(value)
-
-
-def _part(body: Json, name: str) -> Json:
-    part = body.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _rows(body: Json, name: str) -> list[Json]:
-    rows = body.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []

@@ -20,6 +20,11 @@ class UpdateConflict(TemporaryFailure):
     """Somebody changed the ticket between our read and our write (409): nothing was written."""
 
 
+class OddAnswer(TemporaryFailure):
+    """A 2xx whose JSON lacks what the call is for. Never read it as "nothing there": that would send again what
+    arrived, and drop what an agent wrote."""
+
+
 def failure_of_answer(response: requests.Response, now: datetime, *, effect_possible: bool) -> ConnectorError:
     """The error for an answer other than 2xx. ``effect_possible``: the request would change something for good."""
     status, request_id = response.status_code, response.headers.get("X-Zendesk-Request-Id", "")

@@ -30,6 +30,11 @@ def text_of(value: Any) -> str:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
 
 
+def is_id(value: str) -> bool:
+    """Whether this is written as an id of Zendesk: 1 to 20 digits."""
+    return re.fullmatch(r"[0-9]{1,20}", value) is not None
+
+
 def part_of(value: Any, name: str) -> Json:
     """The object under ``name``, or an empty one."""
     part = value.get(name) if isinstance(value, dict) else None
@@ -101,7 +106,7 @@ def people_of(ticket: Json, audits: Iterable[Json]) -> set[str]:
     ids = {text_of(ticket.get("assignee_id"))}
     for audit in audits:
         ids |= {_author(event, audit) for event in comment_events(audit)}
-    return {user_id for user_id in ids if user_id.isdecimal() and user_id != "0"}
+    return {user_id for user_id in ids if is_id(user_id) and user_id != "0"}
 
 
 def comments_seen(ticket_id: str, audits: Sequence[Json], agent: Callable[[str], Agent]) -> list[CommentSeen]:
@@ -135,7 +140,7 @@ def merged_into(ticket: Json, comments: Sequence[CommentSeen]) -> str:
     tags = ticket.get("tags")
     if not isinstance(tags, list) or "closed_by_merge" not in tags or not comments:
         return ""
-    number = re.search(r"#(\d+)", comments[-1].comment.text)
+    number = re.search(r"#([0-9]{1,20})\b", comments[-1].comment.text)
     return number.group(1) if number else ""
 
 

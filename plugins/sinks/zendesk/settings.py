@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, field_validator, model_validator
 
@@ -91,3 +93,12 @@ class ZendeskSettings(Settings):
     def origin(self) -> str:
         """Scheme and host of the account, without a trailing slash."""
         return self.base_url or f"https://{self.subdomain}.zendesk.com"
+
+    @property
+    def loopback_host(self) -> str:
+        """The host without its port when ``base_url`` is on this machine, as a sandbox is; else empty."""
+        host = urlsplit(self.origin).hostname or ""
+        try:
+            return host if ipaddress.ip_address(host).is_loopback else ""
+        except ValueError:
+            return host if host == "localhost" else ""

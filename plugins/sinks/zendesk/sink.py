@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -36,14 +38,15 @@ from hub.sdk import (
     ReportsChanges,
     Sink,
     Toolbox,
+    Unreadable,
     UpdateFields,
     WebhookRequest,
 )
 from plugins.sinks.zendesk import outgoing, payloads, webhooks
 from plugins.sinks.zendesk.client import ZendeskClient
 from plugins.sinks.zendesk.directory import Directory
-from plugins.sinks.zendesk.errors import CLOSED, GONE, UpdateConflict
-from plugins.sinks.zendesk.payloads import text_of, time_of
+from plugins.sinks.zendesk.errors import CLOSED, GONE, OddAnswer, UpdateConflict
+from plugins.sinks.zendesk.payloads import is_id, text_of, time_of
 from plugins.sinks.zendesk.redaction import blackened, is_black
 from plugins.sinks.zendesk.settings import ZendeskSettings
 
@@ -86,13 +89,21 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
         if role not in ("agent", "admin"):
             raise ConfigurationError(f"the account is a Zendesk {role or 'user'}; it must be an agent or admin")
         return Account(
-            fingerprint=f"{self.settings.origin}#{user_id}",
+            fingerprint=self._fingerprint(user_id, user),
             id=user_id,
             handle=text_of(user.get("email")),
             display_name=text_of(user.get("name")),
             url=f"{self.settings.origin}/agent",
             details={"role": role},
         )
+
+    def _fingerprint(self, user_id: str, user: Json) -> str:
+        host = self.settings.loopback_host
+        if not host:
+            return f"{self.settings.origin}#{user_id}"
+        # A sandbox may come back on another port. Every sandbox counts its ids from the same number: the time its
+        # user was made tells two of them apart.
+        return f"{host}#{user_id}@{text_of(user.get('created_at'))}"
 
     # --- hub -> Zendesk --------------------------------------------------------------------------------------------
 
@@ -108,7 +119,10 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
             if isinstance(body, AddComment):
                 author = self._author(body)
                 changes = outgoing.new_comment(body, self.settings, key=delivery.key, author_id=author)
-                return self._receipt(self._client.update_ticket(body.record_id, changes), comment=True)
+                receipt = self._receipt(self._client.update_ticket(body.record_id, changes), comment=True)
+                if not receipt.comment_id:
+                    raise OutcomeUnknown("Zendesk accepted the comment but answered without it")
+                return receipt
             if isinstance(body, UpdateFields):
                 return self._update(body, delivery.key)
             if isinstance(body, RedactComment):
@@ -120,7 +134,7 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
             return Failure(error)
 
     def _open(self, body: OpenTicket, key: str) -> Receipt:
-        if body.follow_up_of and not body.follow_up_of.isdecimal():
+        if body.follow_up_of and not is_id(body.follow_up_of):
             raise Refused(f"{body.follow_up_of[:40]!r} is not a Zendesk id")
         ticket = outgoing.new_ticket(
             body,
@@ -167,9 +181,9 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
         mode = self.settings.assign
         changes: Json = {}
         if group and mode in ("group", "agent"):
-            changes["group_id"] = int(group) if group.isdecimal() else self._directory.group_id(group)
+            changes["group_id"] = int(group) if is_id(group) else self._directory.group_id(group)
         if agent and mode == "agent":
-            if agent.isdecimal():
+            if is_id(agent):
                 changes["assignee_id"] = int(agent)
             elif "@" in agent:
                 return {**changes, "assignee_email": agent}
@@ -199,6 +213,12 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
 
     def find(self, delivery: Delivery) -> Found | Absent | CannotTell:
         """Look by external id, then for our key in the audits; both are consistent reads."""
+        try:
+            return self._look(delivery)
+        except OddAnswer as error:
+            return CannotTell(reason=error.summary)
+
+    def _look(self, delivery: Delivery) -> Found | Absent | CannotTell:
         body = delivery.body
         if isinstance(body, OpenTicket):
             return self._find_ticket(body, delivery.key)
@@ -256,12 +276,7 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
         except Refused as error:
             summary = f"the ticket export cannot be read (it needs an admin): {error.summary}"
             raise ConfigurationError(summary, detail=error.detail) from error
-        rows = page.get("tickets")
-        events = [
-            self._change_of(row)
-            for row in (rows if isinstance(rows, list) else [])
-            if isinstance(row, dict) and text_of(row.get("external_id")).startswith(UID_PREFIX)
-        ]
+        events = [event for event in map(self._change_of, page["tickets"]) if event is not None]
         after = text_of(page.get("after_cursor"))
         return Page(
             events=tuple(events),
@@ -269,8 +284,14 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
             has_more=bool(after) and page.get("end_of_stream") is False,
         )
 
-    def _change_of(self, row: Json) -> AnyEvent:
+    def _change_of(self, row: Json) -> AnyEvent | None:
         ticket_id, version = text_of(row.get("id")), text_of(row.get("updated_at"))
+        if not ticket_id or "external_id" not in row:
+            raw = json.dumps(row, sort_keys=True)[:4000]
+            key = f"export:odd:{hashlib.sha256(raw.encode()).hexdigest()}"
+            return Unreadable(event_key=key, raw=raw, reason="a row of the ticket export lacks its id or external id")
+        if not text_of(row["external_id"]).startswith(UID_PREFIX):
+            return None
         if row.get("status") == "deleted":
             at = time_of(version) or self.toolbox.now()
             return payloads.record_deleted(ticket_id, at, external_id=text_of(row.get("external_id")), version=version)

@@ -17,7 +17,7 @@ from hub.sdk import (
     check_age,
     check_hmac_sha256,
 )
-from plugins.sinks.zendesk.payloads import part_of, text_of, time_of
+from plugins.sinks.zendesk.payloads import is_id, part_of, text_of, time_of
 
 SIGNATURE = "x-zendesk-webhook-signature"
 TIMESTAMP = "x-zendesk-webhook-signature-timestamp"
@@ -63,8 +63,8 @@ def events(request: WebhookRequest) -> list[Hint]:
         raise UnsupportedEvent(f"unknown event {kind[:80]!r}")
     else:
         raise PayloadNotUnderstood("the body names no ticket")
-    if not ticket_id.isdecimal():
-        raise PayloadNotUnderstood("the ticket's id is missing or no number")
+    if not is_id(ticket_id):
+        raise PayloadNotUnderstood("the ticket's id is missing or not a number of 1 to 20 digits")
     if not cause:  # an old webhook or a hand-made one: a repetition carries the same signed bytes
         signed = request.headers.get(TIMESTAMP, "").encode() + request.body
         cause = hashlib.sha256(signed).hexdigest()[:32]

@@ -79,6 +79,8 @@ class State:
 
     def get(self, kind: str, number: int) -> Json | None:
         """A document by id."""
+        if number.bit_length() > 63:  # SQLite would raise
+            return None
         return self._one("kind = ? AND id = ?", kind, number)
 
     def by_external_id(self, kind: str, external_id: str) -> list[Json]:

@@ -224,7 +224,8 @@ def test_trap_query_values_are_quoted() -> None:
 @responses.activate
 def test_trap_an_answer_zenpy_cannot_build_objects_from() -> None:
     """The effect is done and the JSON is there: zenpy's own trouble with it does not become ours."""
-    odd = {"ticket": {"id": 8, "via": "odd", "updated_at": None}, "audit": {"events": [None, {"type": 5}], "via": None}}
+    odd = {"ticket": {"id": 8, "via": "odd", "updated_at": None}, "audit": {"via": None}}
+    odd["audit"] |= {"events": [None, {"type": 5}, {"id": 3, "type": "Comment"}]}
     responses.put(f"{API}/tickets/8.json", json=odd)
     responses.post(f"{API}/users/create_or_update.json", json={"user": {"id": 5}}, status=200)
     result = make_sink(vendor_settings()).deliver([comment("sch-1", "8", key="k")])[0]

@@ -29,9 +29,9 @@ from hub.sdk import (
 
 
 def test_check_connection_tells_whose_account_it_is(account: Account) -> None:
-    """The fingerprint names the account and the user."""
+    """The fingerprint names the machine, the user and when it was made."""
     found = account.sink().check_connection()
-    assert found.fingerprint == f"{account.url}#{found.id}"
+    assert found.fingerprint.startswith(f"127.0.0.1#{found.id}@20")
     assert found.handle == "hub@sandbox.example"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import requests
 from zendesk_cases import Account, comment, opening, running_sandbox
 
@@ -14,6 +15,7 @@ def test_a_restart_changes_nothing(tmp_path: Path) -> None:
     """Accounts, tickets, keys and the export's cursor survive; ids go on where they were."""
     with running_sandbox(tmp_path) as first:
         settings = first.sandbox.connection_settings(webhook_url="http://127.0.0.1:9/x")
+        whose = first.sink().check_connection().fingerprint
         receipt = first.sink().deliver([opening("sch-r1")])[0]
         cursor = first.sink().fetch_page(first.sink().first_cursor()).cursor
         before = first.sandbox.records()
@@ -22,6 +24,8 @@ def test_a_restart_changes_nothing(tmp_path: Path) -> None:
         assert {k: v for k, v in again.items() if k != "base_url"} == {
             k: v for k, v in settings.items() if k != "base_url"
         }
+        assert second.url != first.url
+        assert second.sink().check_connection().fingerprint == whose, "another port is no other account"
         assert second.sandbox.records() == before
         assert isinstance(receipt, Receipt)
         repeated = second.sink().deliver([opening("sch-r1")])[0]
@@ -56,6 +60,17 @@ def test_strangers_get_nothing(account: Account) -> None:
     """Every address of the API wants credentials, also one that does not exist."""
     for path in ("tickets.json", "users/me.json", "incremental/tickets/cursor.json", "nonsense.json"):
         assert account.http.get(f"{account.url}/api/v2/{path}", timeout=5).status_code == 401
+
+
+@pytest.mark.parametrize("number", [str(2**63), "9" * 90])
+def test_an_id_of_many_digits_is_not_found(account: Account, number: str) -> None:
+    """A number that no database takes is a record that does not exist, in addresses and in bodies."""
+    auth = (f"{account.sink().settings.email}/token", account.sandbox.connection_settings(webhook_url="")["api_token"])
+    for path in (f"tickets/{number}.json", f"tickets/{number}/audits.json"):
+        answer = account.http.get(f"{account.url}/api/v2/{path}", auth=auth, timeout=5)
+        assert (answer.status_code, answer.json()["error"]) == (404, "RecordNotFound")
+    body = {"ticket": {"comment": {"body": "x", "author_id": int(number)}}}
+    assert account.http.post(f"{account.url}/api/v2/tickets.json", json=body, auth=auth, timeout=5).status_code == 422
 
 
 def test_the_newest_minute_can_be_withheld(account: Account) -> None:

@@ -128,6 +128,12 @@ def test_without_any_id_the_signed_bytes_tell_repetitions() -> None:
     assert first.event_key != later.event_key
 
 
+def test_the_longest_id_is_a_hint() -> None:
+    """Twenty digits, more than Zendesk gives, still pass."""
+    [hint] = SINK.events(signed(event(detail={"id": "9" * 20})))
+    assert hint.record == "9" * 20
+
+
 @pytest.mark.parametrize("body", [event("user.created"), event("article.published"), b'{"type": "ping"}'])
 def test_other_events_are_ignored_by_name(body: bytes) -> None:
     """Events that concern no ticket are UnsupportedEvent, not errors."""
@@ -149,6 +155,12 @@ def test_other_events_are_ignored_by_name(body: bytes) -> None:
         event(detail={"id": "1/../2"}),
         b'{"ticket_id": {"a": 1}}',
         b'{"ticket_id": true}',
+        pytest.param(b'{"ticket_id": "' + b"5" * 21 + b'"}', id="21 digits"),
+        pytest.param(b'{"ticket_id": "' + b"5" * 5000 + b'"}', id="5,000 digits"),
+        pytest.param(b'{"ticket_id": ' + b"5" * 4000 + b"}", id="4,000 digits, a number"),
+        pytest.param(b'{"ticket_id": ' + b"5" * 5000 + b"}", id="5,000 digits, a number"),
+        pytest.param(event(detail={"id": "5" * 5000}), id="5,000 digits in an event"),
+        event(detail={"id": "\u0663"}),
         b"[" * 200_000,
         b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
     ],
