@@ -10,9 +10,7 @@ import click
 from hub.cli.opening import Stop, config_option, json_option, load_config, open_hub
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from hub.store.views import DeliveryView, EventView, MessageView, TicketDetail
+    from hub.store.views import DeliveryView, EventView, FiledView, MessageView, TicketDetail
 
 
 @click.group()
@@ -70,7 +68,7 @@ def show(code: str, config_path: Path | None, as_json: bool) -> None:
 
     with open_hub(load_config(config_path)) as hub, hub.store.read() as connection:
         found = views.ticket(connection, code, hub.decrypt_json)
-        if found is None and (filed := _filed_as(connection, code)):
+        if found is None and (filed := _only_code(views.filed_as(connection, code), code)):
             found = views.ticket(connection, filed, hub.decrypt_json)
     if found is None:
         raise Stop(f'There is no ticket "{code}".')
@@ -80,26 +78,13 @@ def show(code: str, config_path: Path | None, as_json: bool) -> None:
     _print(found)
 
 
-def _filed_as(connection: Connection, record: str) -> str:
-    """The code of the ticket with this record in a helpdesk, by its number or address; empty when there is none."""
-    from sqlalchemy import or_, select
-
-    from hub.store import tables as t
-
-    # Agents copy the address from their browser, and that is not the one the API told.
-    number = record.rstrip("/").rpartition("/")[2].partition("?")[0].lstrip("#")
-    query = (
-        select(t.ticket.c.code, t.record_link.c.connection, t.record_link.c.url)
-        .join(t.record_link, t.record_link.c.ticket_id == t.ticket.c.id)
-        .where(or_(t.record_link.c.vendor_id == number, t.record_link.c.url == record))
-    )
-    rows = list(connection.execute(query))
-    rows = [row for row in rows if row.url == record] or rows
-    codes = sorted({row.code for row in rows})
+def _only_code(filed: list[FiledView], record: str) -> str:
+    """The code of the one ticket among them; empty when there is none."""
+    codes = {one.code for one in filed}
     if len(codes) > 1:
-        where = ", ".join(f"{row.code} (at {row.connection})" for row in rows)
-        raise Stop(f'Several tickets have a record "{number}": {where}. Name one by its code.')
-    return codes[0] if codes else ""
+        where = ", ".join(f"{one.code} (at {one.connection})" for one in filed)
+        raise Stop(f'Several tickets have a record "{record}": {where}. Name one by its code.')
+    return codes.pop() if codes else ""
 
 
 def _print(found: TicketDetail) -> None:
@@ -135,7 +120,12 @@ def _print_message(message: MessageView) -> None:
     from hub.cli.printing import clean, indented, when
 
     seen = message.privacy if message.public else "internal"
-    marks = [seen, *(["edited"] if message.edited_at else []), *(["deleted"] if message.deleted_at else [])]
+    marks = [
+        seen,
+        *(["edited"] if message.edited_at else []),
+        *(["deleted"] if message.deleted_at else []),
+        *([f"not published: {clean(message.not_published)}"] if message.not_published else []),
+    ]
     click.echo(f"  {when(message.created_at)}  {message.side}: {clean(message.author)} ({', '.join(marks)})")
     click.echo(indented(message.text, "      "))
     if message.permalink:

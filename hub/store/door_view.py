@@ -15,6 +15,8 @@ from hub.store.ticket_view import AttemptView
 
 Door = Literal["inbox", "outbox"]
 
+GREATEST_ID = 2**63 - 1
+"""Drivers raise on a greater number instead of finding nothing."""
 PREVIEW = 160
 OWN_MEMO = ("answer_with", "fields", "emails", "phones")
 """Parts of a payload that people need not see to decide: a connector's memo, and collected personal data."""
@@ -114,7 +116,7 @@ def parked(connection: Connection, limit: int = 200, *, name: str = "") -> list[
 
 def parked_one(connection: Connection, door: str, number: int) -> ParkedDetail | None:
     """One event or delivery with everything, whether it is (still) parked or not."""
-    if door not in ("inbox", "outbox"):
+    if door not in ("inbox", "outbox") or not 0 <= number <= GREATEST_ID:
         return None
     table = t.inbox if door == "inbox" else t.delivery
     row = connection.execute(_with_code(table).where(table.c.id == number)).first()

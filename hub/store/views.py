@@ -50,6 +50,7 @@ __all__ = [
     "DeliveryView",
     "Door",
     "EventView",
+    "FiledView",
     "InboxView",
     "MessageView",
     "OutboxView",
@@ -64,6 +65,7 @@ __all__ = [
     "audit_rows",
     "counts",
     "drafts_waiting",
+    "filed_as",
     "inbox_rows",
     "outbox_rows",
     "overview",
@@ -121,6 +123,14 @@ class TicketView:
     created_at: datetime
     updated_at: datetime
     answered_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FiledView:
+    """A ticket's code, and the helpdesk connection at which a record is its."""
+
+    code: str
+    connection: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +269,21 @@ def ticket_rows(
         )
         for row in connection.execute(query.order_by(t.ticket.c.id.desc()).limit(limit))
     ]
+
+
+def filed_as(connection: Connection, record: str) -> list[FiledView]:
+    """The tickets with this record in a helpdesk, by its number or its address. Several when two helpdesks (or two
+    tickets) have one of that number."""
+    # Agents copy the address from their browser, and that is not the one the API told.
+    number = record.rstrip("/").rpartition("/")[2].partition("?")[0].lstrip("#")
+    query = (
+        select(t.ticket.c.code, t.record_link.c.connection, t.record_link.c.url)
+        .join(t.record_link, t.record_link.c.ticket_id == t.ticket.c.id)
+        .where(or_(t.record_link.c.vendor_id == number, t.record_link.c.url == record))
+        .order_by(t.ticket.c.id)
+    )
+    rows = connection.execute(query).all()
+    return [FiledView(row.code, row.connection) for row in [row for row in rows if row.url == record] or rows]
 
 
 def drafts_waiting(connection: Connection, ticket_ids: Sequence[int]) -> set[int]:

@@ -13,6 +13,9 @@ from hub.trial.children import Sandboxes
 
 T = TypeVar("T")
 
+WAITS = 3.0
+"""Seconds a call waits for the one before it."""
+
 
 class SandboxRefused(Exception):
     """The sandbox did not do what a person asked; the message says why, as far as it told."""
@@ -37,13 +40,11 @@ class Drivers:
 
     def on_network(self, do: Callable[[SocialSandbox], T]) -> T:
         """Do something on the network. Raises :class:`SandboxRefused`."""
-        with self._social_lock:
-            return _asked(lambda: do(self._social))
+        return _in_turn(self._social_lock, lambda: do(self._social))
 
     def on_helpdesk(self, do: Callable[[HelpdeskSandbox], T]) -> T:
         """Do something in the helpdesk. Raises :class:`SandboxRefused`."""
-        with self._helpdesk_lock:
-            return _asked(lambda: do(self._helpdesk))
+        return _in_turn(self._helpdesk_lock, lambda: do(self._helpdesk))
 
     def posts(self, limit: int) -> list[SandboxPost]:
         """The newest posts. Raises :class:`SandboxRefused`."""
@@ -52,6 +53,15 @@ class Drivers:
     def records(self, limit: int) -> list[SandboxRecord]:
         """The newest records. Raises :class:`SandboxRefused`."""
         return self.on_helpdesk(lambda helpdesk: helpdesk.records(limit=limit))
+
+
+def _in_turn(lock: threading.Lock, call: Callable[[], T]) -> T:
+    if not lock.acquire(timeout=WAITS):
+        raise SandboxRefused("it is slow and still busy with an earlier call: try again in a moment")
+    try:
+        return _asked(call)
+    finally:
+        lock.release()
 
 
 def _asked(call: Callable[[], T]) -> T:

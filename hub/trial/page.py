@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -16,13 +17,17 @@ from hub.configuration import TRIAL_PREFIX, HubConfig, shipped
 from hub.flow import control
 from hub.flow.compose import SEND_DRAFT_TAG
 from hub.flow.hub import Hub
+from hub.sdk.messages import storable
 from hub.trial.drivers import Drivers, SandboxRefused
-from hub.trial.scene import Scene
+from hub.trial.scene import NothingToShow, Scene
 from hub.web.sessions import logged_in
 from hub.web.translation import LANGUAGES, language
 
 ACTOR = "trial page"
 MAX_TEXT = 5_000
+ACTS_AT_ONCE = 3
+"""How many of the web's threads may wait for a slow sandbox; the others are for webhooks."""
+RETRY_AFTER = 2
 
 Json = dict[str, Any]
 
@@ -42,13 +47,17 @@ def make_trial(hub: Hub, config: HubConfig, drivers: Drivers, *, needs_login: bo
     """
     source = TRIAL_PREFIX + config.trial.source
     scene = Scene(hub, drivers, source)
+    acting = threading.BoundedSemaphore(ACTS_AT_ONCE)
     page = Blueprint(
         "trial", __name__, template_folder="templates", static_folder="static", static_url_path="/trial/static"
     )
     page.before_request(_only_this_page)
     if needs_login:
         page.before_request(_only_logged_in)
-    page.register_error_handler(Wrong, lambda error: (jsonify(error=str(error)), error.status))
+    page.register_error_handler(Wrong, _tell)
+    page.register_error_handler(
+        NothingToShow, lambda _: _tell(Wrong("nothing to show yet: ask again in a moment", 503))
+    )
     page.register_error_handler(SandboxRefused, lambda error: (jsonify(error=str(error)), 502))
 
     @page.get("/")
@@ -79,10 +88,13 @@ def make_trial(hub: Hub, config: HubConfig, drivers: Drivers, *, needs_login: bo
         return {"waiting": scene.waiting(), "limit": scene.longest_post()}
 
     def act(do: Callable[[Json], Json | None]) -> Response:
-        body = request.get_json(silent=True)
-        if not isinstance(body, dict):
-            raise Wrong("a JSON object is needed")
-        done = do(body)
+        body = _body()
+        if not acting.acquire(blocking=False):
+            raise Wrong("the sandbox is busy: try again in a moment", 503)
+        try:
+            done = do(body)
+        finally:
+            acting.release()
         scene.stale()
         return jsonify(done or {})
 
@@ -161,10 +173,21 @@ def make_trial(hub: Hub, config: HubConfig, drivers: Drivers, *, needs_login: bo
     return page
 
 
+def _tell(error: Wrong) -> tuple[Response, int]:
+    answer = jsonify(error=str(error))
+    if error.status == 503:
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer, error.status
+
+
 def _only_this_page() -> None:
-    """Only this page's own scripts may act, and only in JSON, which another site's form cannot send. A program on this
-    machine (curl, ``hub replay``) sends neither header."""
+    """Only this page's own scripts may look and act, and act only in JSON, which another site's form cannot send. A
+    program on this machine (curl, ``hub replay``) sends neither header."""
     if request.method in ("GET", "HEAD"):
+        # "none": typed into the address bar.
+        called_by = request.headers.get("Sec-Fetch-Site", "none")
+        if request.path.startswith("/trial/api/") and called_by not in ("same-origin", "none"):
+            raise Wrong("only from the trial page itself", 403)
         return
     if request.mimetype != "application/json":
         raise Wrong("only application/json", 415)
@@ -184,8 +207,18 @@ def _only_logged_in() -> AnyResponse | None:
     return redirect("/login", 303)
 
 
+def _body() -> Json:
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:
+        raise Wrong("this JSON is nested too deeply") from None
+    if not isinstance(body, dict):
+        raise Wrong("a JSON object is needed")
+    return body
+
+
 def _word(body: Json, name: str) -> str:
-    value = body.get(name)
+    value = storable(body.get(name))
     if not isinstance(value, str) or not value.strip() or len(value) > 60:
         raise Wrong(f"{name} must be a text of 1 to 60 characters")
     return value.strip()
@@ -200,7 +233,7 @@ def _id(body: Json, name: str, *, needed: bool = True) -> str:
 
 
 def _text(body: Json) -> str:
-    value = body.get("text")
+    value = storable(body.get("text"))
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT:
         raise Wrong(f"text must have 1 to {MAX_TEXT} characters")
     return value.strip()

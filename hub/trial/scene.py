@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import statistics
 import threading
 import time
@@ -17,11 +18,17 @@ from hub.sdk.sandboxes import SandboxPost, SandboxRecord
 from hub.store import connections, messages, tickets, views
 from hub.trial.drivers import Drivers, SandboxRefused
 
+log = logging.getLogger("hub.trial.scene")
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
 FRESH_FOR = 0.7
 """Seconds an answer is good for: ten viewers cost as much as one."""
+AFTER_TROUBLE = 3.0
+"""Seconds it is good for when something did not answer: asking costs a time-out each time."""
+PATIENCE = 2.0
+"""Seconds a viewer waits for a look: the threads that serve the page serve webhooks too."""
 POSTS, RECORDS, TICKETS, EVENTS = 60, 30, 30, 14
 STEPS = {"received": "customer_wrote", "sorted": "ticket_opened", "ticket": "record_opened"}
 OPENS_AGAIN = ("customer_wrote", "reopened")
@@ -46,31 +53,73 @@ class Shown:
     etag: str
 
 
+class NothingToShow(Exception):
+    """Nothing has been seen yet, or the last look failed: ask again in a moment."""
+
+
+class _Looking:
+    """A look on its way."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        self._began = time.monotonic()
+
+    def wait(self) -> None:
+        """Until it is done, :data:`PATIENCE` seconds after it began at the latest, however many wait."""
+        self.done.wait(max(0.0, self._began + PATIENCE - time.monotonic()))
+
+
 class Scene:
-    """Looks at everything at most every :data:`FRESH_FOR` seconds, and only while somebody asks."""
+    """Looks at everything at most every :data:`FRESH_FOR` seconds, and only while somebody asks.
+
+    A look has a thread of its own: one of the web's would be missing for webhooks while a sandbox is slow.
+    """
 
     def __init__(self, hub: Hub, drivers: Drivers, source: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._hub, self._drivers, self._source, self._clock = hub, drivers, source, clock
         self._lock = threading.Lock()
         self._shown: Shown | None = None
-        self._at = 0.0
+        self._looking: _Looking | None = None
+        self._good_until: float | None = None
+        self._acts = 0
         self._posts: list[Json] = []
         self._records: list[Json] = []
 
     def now(self) -> Shown:
-        """How things stand."""
+        """How things stand, or stood while a look takes its time. Raises :class:`NothingToShow`."""
         with self._lock:
-            if self._shown is None or self._clock() - self._at >= FRESH_FOR:
-                self._shown = self._look()
-                self._at = self._clock()
+            looking, old = self._looking, self._shown
+            begins = looking is None and (self._good_until is None or self._clock() >= self._good_until)
+            if begins:
+                looking = _Looking()
+                threading.Thread(target=self._see, args=(looking, self._acts), name="trial-scene", daemon=True).start()
+                self._looking = looking
+        if looking is not None and (begins or old is None):
+            looking.wait()
+        with self._lock:
+            if self._shown is None:
+                raise NothingToShow
             return self._shown
 
     def stale(self) -> None:
         """Somebody just did something: look again next time."""
         with self._lock:
-            self._at = -FRESH_FOR
+            self._acts += 1
+            self._good_until = None
 
-    def _look(self) -> Shown:
+    def _see(self, looking: _Looking, acts: int) -> None:
+        shown, good_for = None, AFTER_TROUBLE
+        try:
+            shown, good_for = self._look()
+        except Exception:
+            log.exception("the trial page cannot be shown")
+        with self._lock:
+            self._shown, self._looking = shown, None
+            # What was done while it looked it may not have seen.
+            self._good_until = self._clock() + good_for if acts == self._acts else None
+        looking.done.set()
+
+    def _look(self) -> tuple[Shown, float]:
         trouble: list[str] = []
         network, helpdesk = self._drivers.names
         # What was seen last stays on the page while a sandbox is restarting.
@@ -81,8 +130,9 @@ class Scene:
         if records is not None:
             self._records = [_record(record) for record in records]
         scene = {"posts": self._posts, "records": self._records, "hub": self._of_hub(), "trouble": trouble}
-        body = json.dumps(scene, ensure_ascii=False, separators=(",", ":")).encode()
-        return Shown(body, hashlib.sha256(body).hexdigest()[:32])
+        # Half a surrogate pair in somebody's text must not take the page from everybody.
+        body = json.dumps(scene, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        return Shown(body, hashlib.sha256(body).hexdigest()[:32]), AFTER_TROUBLE if trouble else FRESH_FOR
 
     def _of_hub(self) -> Json:
         with self._hub.store.read() as connection:
@@ -111,7 +161,8 @@ class Scene:
 
     def has_draft(self, record: str) -> bool:
         """Whether an answer given in this record waits as a draft."""
-        told = json.loads(self.now().body)["hub"]["tickets"]
+        # Not what is shown: that may be old, and whether the tag did something must be true.
+        told = self._of_hub()["tickets"]
         return any(ticket["draft"] for ticket in told if ticket["record"] == record)
 
     def longest_post(self) -> int | None:

@@ -96,7 +96,7 @@ def talking() -> Response:
     return redirect(url_for("console.overview"), 303)
 
 
-@blueprint.post("/<any(inbox, outbox):door>/<int:number>/<any(retry, discard):what>")
+@blueprint.post("/<any(inbox, outbox):door>/<int(max=9223372036854775807):number>/<any(retry, discard):what>")
 @login_required
 def go_on(door: str, number: int, what: str) -> Response:
     """Try a parked thing again, or give it up for a reason."""

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from hub.cli import COMMANDS, main, printing
 from hub.cli.printing import clean
 from hub.configuration import shipped
+from hub.sdk import Account
 from hub.store.secrets import Cipher
 from tests.fakes.house import House
 
@@ -366,12 +367,13 @@ def test_the_support_bundle_holds_no_words_and_no_secrets(shell: Shell) -> None:
         '[connections.acme]\nconnector = "mastodon"\nbase_url = "http://127.0.0.1:9"\naccess_token = "s3cret"\n'
     )
     change(shell.folder, "# [alerts]", connection + "\n# [alerts]")
+    assert shell("connections", "pause", "desk").exit_code == 0
     file = shell.folder / "bundle.zip"
     assert shell("support-bundle", str(file)).exit_code == 0
     with zipfile.ZipFile(file) as archive:
         text = "\n".join(archive.read(name).decode() for name in archive.namelist())
     assert '"trial": true' in text
-    for secret in ("parcel", "Tomorrow", "anna", "s3cret", "127.0.0.1:9"):
+    for secret in ("parcel", "Tomorrow", "anna", "s3cret", "127.0.0.1:9", "cli (user"):
         assert secret not in text
     assert shell("support-bundle", str(file)).exit_code == 2
     assert Path(shell.json("support-bundle")["file"]).parent == shell.folder / "var"
@@ -420,3 +422,51 @@ def test_trial_reset_deletes_the_trial_as_a_whole(shell: Shell) -> None:
     assert not (shell.folder / "var/trial").exists()
     assert not (shell.folder / "var/hub.sqlite").exists()
     assert "nothing to delete" in shell("trial", "reset", "--yes").output
+
+
+def test_a_check_that_meets_another_account_says_so(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection is paused, the reason is printed, and the exit code is 1; the right account is exit code 0."""
+    from contextlib import nullcontext
+
+    from hub.cli import connections
+    from tests.fakes.connectors import FakeSink
+
+    monkeypatch.setattr(connections, "open_hub", lambda *_, **__: nullcontext(shell.house.hub))
+    assert shell("connections", "check", "desk").exit_code == 0
+    monkeypatch.setattr(FakeSink, "check_connection", lambda self: Account(fingerprint="another"))
+    for arguments in ((), ("--json",)):
+        answer = shell("connections", "check", "desk", *arguments)
+        assert answer.exit_code == 1
+        assert "another account answers under this name" in answer.stdout
+        assert "desk is paused" in answer.stderr
+
+
+def test_a_record_number_of_two_tickets_is_not_guessed(shell: Shell) -> None:
+    """A number two tickets have is told with both codes; the address and the uid lead to one."""
+    shell.house.network.post("luca", "Where is my lamp?")
+    shell.settle()
+    luca, anna = (one["code"] for one in shell.json("ticket", "list"))
+    address = "https://desk.example/api/tickets/7.json"
+    second = f"UPDATE record_link SET connection = 'other', vendor_id = 'r1', url = '{address}' WHERE vendor_id = 'r2'"
+    shell.house.hub.store.run(lambda tx: tx.connection.execute(text(second)))
+    answer = shell("ticket", "show", "r1")
+    assert answer.exit_code == 1
+    assert all(word in answer.output for word in (f"{anna} (at desk)", f"{luca} (at other)"))
+    assert shell.json("ticket", "show", address)["code"] == luca
+    assert shell.json("ticket", "show", shell.json("ticket", "show", luca)["uid"])["code"] == luca
+
+
+def test_an_answer_nobody_read_is_marked(shell: Shell) -> None:
+    """What was refused by the network does not look published; afterwards the mark is gone."""
+    code = shell.json("ticket", "list")[0]["code"]
+    assert ", not published: " in shell("ticket", "show", code).output
+    number = str(shell.json("parked", "list")[0]["id"])
+    assert shell("parked", "retry", "outbox", number).exit_code == 0
+    shell.settle()
+    assert "not published" not in shell("ticket", "show", code).output
+
+
+def test_no_parked_number_is_too_great_to_show(shell: Shell) -> None:
+    """A number no database holds is not found, and no error."""
+    answer = shell("parked", "show", "inbox", "9" * 23)
+    assert (answer.exit_code, answer.output.strip()) == (1, f"There is no inbox {'9' * 23}.")

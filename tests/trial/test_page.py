@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from cryptography.fernet import Fernet
 from flask import Flask
 from flask.testing import FlaskClient
@@ -20,6 +24,8 @@ from hub.configuration import HubConfig, Team, Teams, Trial
 from hub.flow import control, parked
 from hub.sdk.sandboxes import SandboxPost
 from hub.store import connections, views
+from hub.trial import drivers
+from hub.trial import scene as scenes
 from hub.trial.address import is_private
 from hub.trial.drivers import Drivers
 from hub.trial.page import make_trial, translations
@@ -120,6 +126,7 @@ def test_the_mode_is_switched_and_audited(stage: Stage, client: FlaskClient) -> 
         ({"data": "{", "content_type": "application/json"}, 400),
         ({"json": {"author": "", "text": "x"}}, 400),
         ({"json": {"author": "A", "text": 5}}, 400),
+        ({"data": '{"a":' * 100_000, "content_type": "application/json"}, 400),
         ({"json": {"author": "A", "text": "x" * 5001}}, 400),
         ({"json": {"author": "A", "text": "x", "reply_to": "../1"}}, 400),
     ],
@@ -165,8 +172,6 @@ def test_a_sandbox_that_is_away_is_told_and_the_rest_stays(stage: Stage, client:
     assert scene(client)["posts"]
 
     def refuse(**_: Any) -> list[SandboxPost]:
-        import requests
-
         raise requests.ConnectionError
 
     stage.network.posts = refuse  # type: ignore[method-assign]
@@ -338,3 +343,152 @@ def test_texts_of_the_page_are_no_script(stage: Stage, client: FlaskClient) -> N
     block = re.search(r'id="texts">(.*?)</script>', page, re.DOTALL)
     assert block
     assert json.loads(block[1])["team.care"] == "</script><script>alert(1)</script>"
+
+
+class SlowNetwork:
+    """Makes the stage's network hang in one of its calls until the test ends."""
+
+    def __init__(self, stage: Stage, call: str) -> None:
+        self.calls = 0
+        self.reached, self.goes_on = threading.Event(), threading.Event()
+        self._does = getattr(stage.network, call)
+        setattr(stage.network, call, self._hang)
+
+    def _hang(self, *arguments: Any, **options: Any) -> Any:
+        self.calls += 1
+        self.reached.set()
+        assert self.goes_on.wait(60)
+        return self._does(*arguments, **options)
+
+
+@pytest.fixture
+def slow(stage: Stage) -> Iterator[Callable[[str], SlowNetwork]]:
+    made: list[SlowNetwork] = []
+
+    def make(call: str) -> SlowNetwork:
+        made.append(SlowNetwork(stage, call))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.goes_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "trial-scene":
+            thread.join(10)
+
+
+def together(number: int, call: Callable[[], Any], *, within: float, then: threading.Event) -> list[Any]:
+    """The answers of as many calls side by side; those not there ``within`` seconds are a failure."""
+    pool = ThreadPoolExecutor(number)
+    jobs = [pool.submit(call) for _ in range(number)]
+    until = time.monotonic() + within
+    try:
+        return [job.result(max(0.0, until - time.monotonic())) for job in jobs]
+    finally:
+        then.set()
+        pool.shutdown()
+
+
+def test_a_slow_network_holds_no_viewer(
+    stage: Stage, slow: Callable[[str], SlowNetwork], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one look hangs, forty viewers get what was seen last, and the network is asked once."""
+    monkeypatch.setattr(scenes, "PATIENCE", 0.1)
+    app = stage.app()
+    stage.network.post("anna", "kept")
+    assert scene(app.test_client())["posts"]
+    app.test_client().post("/trial/api/mode", json={"mode": "live"})
+    hanging = slow("posts")
+    answers = together(40, lambda: app.test_client().get("/trial/api/scene"), within=20, then=hanging.goes_on)
+    assert {answer.status_code for answer in answers} == {200}
+    assert answers[0].get_json()["posts"][0]["text"] == "kept"
+    assert hanging.calls == 1
+
+
+def test_a_first_look_that_hangs_is_told(
+    stage: Stage, slow: Callable[[str], SlowNetwork], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything was seen, viewers are told to come back; nobody waits for the network."""
+    monkeypatch.setattr(scenes, "PATIENCE", 0.1)
+    app, hanging = stage.app(), slow("posts")
+    answers = together(10, lambda: app.test_client().get("/trial/api/scene"), within=20, then=hanging.goes_on)
+    assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(503, "2")}
+    assert hanging.calls == 1
+
+
+def test_acting_on_a_slow_network_leaves_threads_free(
+    stage: Stage, slow: Callable[[str], SlowNetwork], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one post hangs, others are refused soon: few wait for their turn, the rest are told at once."""
+    monkeypatch.setattr(drivers, "WAITS", 1.0)
+    app, hanging = stage.app(), slow("post")
+
+    def post() -> int:
+        return app.test_client().post("/trial/api/post", json={"author": "A", "text": "x"}).status_code
+
+    with ThreadPoolExecutor(1) as first:
+        posted = first.submit(post)
+        assert hanging.reached.wait(20)
+        assert set(together(20, post, within=20, then=hanging.goes_on)) == {502, 503}
+        assert posted.result(20) == 200
+    assert len(stage.network.said) == 1
+
+
+def test_what_is_done_during_a_look_is_seen_by_the_next(
+    stage: Stage, slow: Callable[[str], SlowNetwork], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that began before something was done does not count as fresh."""
+    monkeypatch.setattr(scenes, "PATIENCE", 0.1)
+    shared = Scene(stage.house.hub, Drivers(stage.network, stage.helpdesk), "trial-mastodon", clock=lambda: 1.0)
+    hanging = slow("posts")
+    with pytest.raises(scenes.NothingToShow):
+        shared.now()
+    shared.stale()
+    hanging.goes_on.set()
+    monkeypatch.setattr(scenes, "PATIENCE", 20)
+    shared.now()
+    shared.now()
+    assert hanging.calls == 2
+
+
+def test_a_failed_look_is_not_repeated_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hangs or fails is asked again after some seconds only, whoever looks."""
+    now = 100.0
+    shared = Scene(stage.house.hub, Drivers(stage.network, stage.helpdesk), "trial-mastodon", clock=lambda: now)
+    asked = []
+
+    def broken(**_: Any) -> list[SandboxPost]:
+        asked.append(now)
+        raise ValueError
+
+    monkeypatch.setattr(stage.network, "posts", broken)
+    for now in (100.0, 101.0, 102.0, 104.0):  # noqa: B007 - the clock reads it
+        with pytest.raises(scenes.NothingToShow):
+            shared.now()
+    assert asked == [100.0, 104.0]
+    monkeypatch.setattr(stage.network, "posts", lambda **_: (_ for _ in ()).throw(requests.ConnectionError))
+    now = 110.0
+    told = shared.now()
+    assert json.loads(told.body)["trouble"]
+    monkeypatch.undo()
+    now = 112.0
+    assert shared.now() is told
+    now = 114.0
+    assert json.loads(shared.now().body)["trouble"] == []
+
+
+def test_half_a_surrogate_pair_takes_the_page_from_nobody(stage: Stage, client: FlaskClient) -> None:
+    """Whoever wrote it, in the sandbox or through the page: it is shown as a question mark."""
+    stage.network.said.append(SandboxPost("1", "anna", "a\ud83dz", START))
+    body = '{"author": "b\\ud83d", "text": "c\\ud83dz"}'
+    assert client.post("/trial/api/post", data=body, content_type="application/json").status_code == 200
+    assert [(post["author"], post["text"]) for post in scene(client)["posts"]] == [("b?", "c?z"), ("anna", "a?z")]
+    assert (stage.network.said[1].author, stage.network.said[1].text) == ("b?", "c?z")
+
+
+@pytest.mark.parametrize("path", ["/trial/api/scene", "/trial/api/about"])
+def test_another_site_cannot_look(client: FlaskClient, path: str) -> None:
+    """Requests another site makes in the visitor's browser are refused; a link to the page itself works."""
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)):
+        assert client.get(path, headers={"Sec-Fetch-Site": site}).status_code == status
+    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200

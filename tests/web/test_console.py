@@ -254,3 +254,23 @@ def test_fields_of_another_key_do_not_break_the_page(browser: Browser) -> None:
     """A ticket whose data was encrypted under a lost key is still shown."""
     browser.house.store.run(lambda tx: tx.connection.exec_driver_sql("update ticket set fields = 'gAAAA-not-ours'"))
     assert "encrypted under another key" in browser.page(f"/console/tickets/{ticket_code(browser)}")
+
+
+@pytest.mark.parametrize("number", [2**63, int("9" * 23)])
+@pytest.mark.parametrize("door", ["inbox", "outbox"])
+def test_a_number_no_database_holds_is_not_found(browser: Browser, door: str, number: int) -> None:
+    """Beyond 64 bits there is nothing: 404, for looking and for acting, and for those who ask the store."""
+    path = f"/console/{door}/{number}"
+    assert browser.get(path).status_code == 404
+    assert browser.send(f"{path}/discard", reason="x").status_code == 404
+    assert browser.send(f"{path}/retry").status_code == 404
+    with browser.house.store.read() as read:
+        assert views.parked_one(read, door, number) is None
+
+
+def test_the_greatest_number_is_only_not_there(browser: Browser) -> None:
+    """The last number a database can hold is asked for as any other."""
+    assert browser.get(f"/console/inbox/{2**63 - 1}").status_code == 404
+    assert browser.get(f"/console/inbox?before={'9' * 30}").status_code == 200
+    with browser.house.store.read() as read:
+        assert views.parked_one(read, "inbox", 2**63 - 1) is None
