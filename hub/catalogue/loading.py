@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions
 
 import pluggy
 
@@ -46,11 +46,12 @@ def _installed() -> Iterator[tuple[Loaded, EntryPoint | None]]:
     seen = set()
     for distribution in distributions():
         # By the text first: a stranger's malformed metadata must not keep anybody's plugin from being found.
-        if f"[{hookspecs.ENTRY_POINT_GROUP}]" not in (distribution.read_text("entry_points.txt") or ""):
+        if f"[{hookspecs.ENTRY_POINT_GROUP}]" not in _entry_points_text(distribution):
             continue
         try:
             name, version = str(distribution.metadata["Name"]), distribution.version
             points = [point for point in distribution.entry_points if point.group == hookspecs.ENTRY_POINT_GROUP]
+            ships_plugins = any(file.parts[:1] == ("plugins",) for file in distribution.files or ())
         except Exception as error:  # noqa: BLE001 - importlib.metadata raises what its parsers happen to raise
             loaded = Loaded(str(getattr(distribution, "_path", "?")), "?", "?")
             loaded.fails(f"its metadata cannot be read: {type(error).__name__}: {error}", error)
@@ -60,9 +61,7 @@ def _installed() -> Iterator[tuple[Loaded, EntryPoint | None]]:
         if normal in seen:
             continue  # the first on sys.path is the one that is imported
         seen.add(normal)
-        shadows = normal != OUR_DISTRIBUTION and any(
-            file.parts[:1] == ("plugins",) for file in distribution.files or ()
-        )
+        shadows = normal != OUR_DISTRIBUTION and ships_plugins
         for point in points:
             loaded = Loaded(point.name, name, version)
             if shadows:
@@ -73,10 +72,20 @@ def _installed() -> Iterator[tuple[Loaded, EntryPoint | None]]:
             yield loaded, None if shadows else point
 
 
+def _entry_points_text(distribution: Distribution) -> str:
+    """The text, as far as it is one: what cannot be read and does not name our group is none of our business."""
+    try:
+        return distribution.read_text("entry_points.txt") or ""
+    except UnicodeDecodeError as error:
+        return error.object.decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def _load(loaded: Loaded, entry_point: EntryPoint) -> None:
     try:
         plugin = entry_point.load()
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         raise
     except ImportError as error:
         loaded.fails(f"cannot be imported: {error}", error)
@@ -103,7 +112,7 @@ def _call(loaded: Loaded, manager: pluggy.PluginManager, side: Side) -> None:
     hook = f"register_{side}s"
     try:
         classes = [cls for returned in getattr(manager.hook, hook)() for cls in returned]
-    except (KeyboardInterrupt, SystemExit):
+    except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - as above
         loaded.fails(f"{hook} fails: {type(error).__name__}: {error}", error)

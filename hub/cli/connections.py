@@ -113,10 +113,14 @@ def print_connections(rows: list[ConnectionView], *, running: bool = True) -> No
 @config_option
 @json_option
 def check(name: str, config_path: Path | None, as_json: bool) -> None:
-    """Ask the vendor now whose account this is. A connection the hub itself paused resumes when it is mended."""
+    """Ask the vendor now whose account this is. A connection the hub itself paused resumes when it is mended.
+
+    Exit code 1 when the vendor refuses, or another account answers: then the connection is paused.
+    """
     from hub.cli.printing import print_facts, print_json
     from hub.flow import check as checking
     from hub.sdk import ConnectorError
+    from hub.store import connections as rows
 
     with open_hub(load_config(config_path), with_connections=True) as hub:
         _must_know(hub, name)
@@ -124,11 +128,21 @@ def check(name: str, config_path: Path | None, as_json: bool) -> None:
             account = checking.check(hub, name)
         except ConnectorError as error:
             raise Stop(f"{name}: {type(error).__name__}: {error.summary}") from error
+        with hub.store.read() as connection:
+            row = rows.get(connection, name)
     if as_json:
-        print_json(account.model_dump(mode="json"))
-        return
-    print_facts([("connection", name), ("account", account.handle or account.display_name), ("address", account.url)])
-    print_facts([("fingerprint", account.fingerprint), *account.details.items()])
+        print_json({**account.model_dump(mode="json"), "paused": row.paused})
+    else:
+        who = account.handle or account.display_name
+        print_facts([("connection", name), ("account", who), ("address", account.url)])
+        print_facts([("fingerprint", account.fingerprint), *account.details.items()])
+        if row.paused:
+            print_facts([("paused", row.paused)])
+    if row.paused_by == "hub":  # a person's pause is no refusal
+        raise Stop(
+            f"{name} is paused, its queue is kept: {row.paused}.\n"
+            f"Put the right credentials in, or accept this account: hub connections resume {name}"
+        )
 
 
 @connections.command()

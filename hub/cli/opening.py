@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hub.configuration import HubConfig, Problem
     from hub.flow.hub import Connected, Hub
     from hub.store import Store
+    from hub.store.secrets import Cipher
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -64,12 +65,13 @@ def explain(error: Exception) -> Stop:
     from hub.configuration import ConfigurationProblems
     from hub.sdk import ConnectorError
     from hub.store import DatabaseBusy, SchemaTooNew, StoreBusy
+    from hub.work.assembly import WrongKey
 
     if isinstance(error, ConfigurationProblems):
         return Misused(problem_lines(error.problems))
     if isinstance(error, DuplicatePlugin):
         return Misused(str(error))
-    if isinstance(error, DatabaseBusy | SchemaTooNew):
+    if isinstance(error, DatabaseBusy | SchemaTooNew | WrongKey):
         return CannotStart(str(error))
     if isinstance(error, StoreBusy | ConnectorError):
         return Stop(str(error))
@@ -139,13 +141,51 @@ def open_store(config: HubConfig) -> Iterator[Store]:
     from hub.store import Store
 
     url = config.database_url
-    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+    # A start that was refused early (port taken) leaves an empty file: that is no database either.
+    if url.startswith("sqlite:///") and not _size(Path(url.removeprefix("sqlite:///"))):
         raise Stop("There is no database yet: this hub has never run. Start it with `hub run`.")
     store = Store(url)
     try:
         yield store
     finally:
         store.close()
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
+
+
+def keep_private(config: HubConfig) -> None:
+    """Make the hub's folder, or close it, so that others on this machine cannot look into it: it holds what customers
+    wrote. Raises :class:`CannotStart` when the folder cannot be used."""
+    folder = config.var_dir
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        present = folder.stat()
+    except OSError as error:
+        raise cannot_write(config, error) from error
+    if not present.st_mode & 0o077:
+        return
+    try:
+        if present.st_uid != os.getuid():
+            raise PermissionError
+        folder.chmod(0o700)
+    except OSError:
+        click.echo(
+            f"warning: other users can look into {folder}; its owner must close it: chmod 700 {folder}", err=True
+        )
+    else:
+        click.echo(f"warning: other users could look into {folder}; it is closed now (mode 0700).", err=True)
+
+
+def cannot_write(config: HubConfig, error: OSError) -> CannotStart:
+    """What an operator is told when the hub's folder takes no file."""
+    where = error.filename or config.var_dir
+    return CannotStart(
+        f"The hub cannot write to {where}: {error.strerror or error}.\n"
+        f"It needs a folder of its own that this user may write to: mend that one, or choose another one: [hub] var in "
+        f"{config.path}."
+    )
 
 
 @contextmanager
@@ -155,9 +195,7 @@ def open_hub(config: HubConfig, *, with_connections: bool = False, catalogue: Ca
     It knows the connections that the database knows, by name. ``with_connections``: it has the configured ones (and
     those of a running trial) instead, and can talk to their vendors.
     """
-    from hub.configuration import secret_key
     from hub.flow.hub import Hub
-    from hub.store.secrets import Cipher
     from hub.work.assembly import assemble, utc_now
 
     with open_store(config) as store:
@@ -170,7 +208,7 @@ def open_hub(config: HubConfig, *, with_connections: bool = False, catalogue: Ca
             return
         yield Hub(
             store=store,
-            cipher=Cipher(secret_key(config)),
+            cipher=_cipher(config, store),
             connected=_known_connections(store, config),
             routers=[],
             teams=config.teams,
@@ -179,6 +217,29 @@ def open_hub(config: HubConfig, *, with_connections: bool = False, catalogue: Ca
             language=config.hub.language,
             public_url=config.hub.public_url,
         )
+
+
+def _cipher(config: HubConfig, store: Store) -> Cipher:
+    """The cipher. Without the database's key one that says so when it is needed: an operator whose shell does not have
+    it must still be able to halt the hub."""
+    from hub.store.secrets import Cipher
+    from hub.work.assembly import WrongKey, key_of
+
+    class Keyless(Cipher):
+        def __init__(self, reason: str) -> None:
+            self._reason = reason
+
+        def encrypt(self, text: str) -> str:
+            raise WrongKey(self._reason)
+
+        def decrypt(self, token: str) -> str:
+            raise WrongKey(self._reason)
+
+    try:
+        key = key_of(config, store)
+    except WrongKey as error:
+        return Keyless(str(error))
+    return Cipher(key) if key else Keyless("There is no secret key yet: start the hub with `hub run`.")
 
 
 def _known_connections(store: Store, config: HubConfig) -> dict[str, Connected]:

@@ -41,7 +41,7 @@ def list_parked(config_path: Path | None, as_json: bool, name: str) -> None:
 
 @parked.command()
 @click.argument("door", type=DOOR)
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=click.IntRange(0, 2**63 - 1))
 @config_option
 @json_option
 def show(door: Door, number: int, config_path: Path | None, as_json: bool) -> None:
@@ -70,7 +70,7 @@ def show(door: Door, number: int, config_path: Path | None, as_json: bool) -> No
 
 @parked.command()
 @click.argument("door", type=DOOR)
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=click.IntRange(0, 2**63 - 1))
 @click.option("--publish-draft", is_flag=True, help="Publish a draft without waiting for the agent's word.")
 @config_option
 def retry(door: Door, number: int, publish_draft: bool, config_path: Path | None) -> None:
@@ -86,7 +86,7 @@ def retry(door: Door, number: int, publish_draft: bool, config_path: Path | None
 
 @parked.command()
 @click.argument("door", type=DOOR)
-@click.argument("number", metavar="ID", type=int)
+@click.argument("number", metavar="ID", type=click.IntRange(0, 2**63 - 1))
 @click.option("--reason", default="", help="Why; it stays in the audit.")
 @config_option
 def discard(door: Door, number: int, reason: str, config_path: Path | None) -> None:

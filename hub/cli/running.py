@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import resource
 import signal
 import socket
 import sys
@@ -13,13 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.opening import CannotStart, config_option, load_catalogue, load_config
+from hub.cli.opening import CannotStart, cannot_write, config_option, keep_private, load_catalogue, load_config
 
 if TYPE_CHECKING:
     from hub.configuration import HubConfig
 
 THREADS = 32
-MAX_BODY = 1 << 20
+
+MAX_CONNECTIONS = 1000
+"""Open at once. The rest waits, so idle strangers must not be able to take them all cheaply."""
+
+IDLE_SECONDS = 20
+"""A connection on which nothing happens is closed after so long; so is one whose request line and headers take longer,
+however busily they trickle in."""
+
+OWN_FILES = 256
+"""Open files the hub itself may need beside its connections: databases, logs, vendors, sandboxes."""
 
 
 @click.command()
@@ -31,6 +42,7 @@ def run(ctx: click.Context, config_path: Path | None) -> None:
     Prints one address: with the trial on, the page where you can play customer and agent; and the console's one-time
     link. Ends with exit code 0 when it is told to stop; nothing is lost however it ends.
     """
+    os.umask(0o077)  # what customers wrote is nobody's business on this machine
     debug = bool(ctx.find_root().params.get("debug"))
     _log_to_stderr(debug)
     config = load_config(config_path)
@@ -52,13 +64,17 @@ def _prepare(config: HubConfig, stack: ExitStack) -> Callable[[], None]:
     from hub.trial.address import is_private, local_url
     from hub.trial.children import Sandboxes, TrialCannotStart
     from hub.web import create_app, make_login_link
-    from hub.work.assembly import assemble
+    from hub.work.assembly import assemble, settle_key
     from hub.work.embedded import Embedded
     from hub.work.engine import Engine
 
     catalogue = load_catalogue()
     url = config.database_url
-    lock = lock_database(url, owner=f"the hub at {local_url(config)}")
+    keep_private(config)
+    try:
+        lock = lock_database(url, owner=f"the hub at {local_url(config)}")
+    except OSError as error:
+        raise cannot_write(config, error) from error
     stack.callback(lock.release)
     listening = _listen(config)
     stack.callback(listening.close)
@@ -67,6 +83,7 @@ def _prepare(config: HubConfig, stack: ExitStack) -> Callable[[], None]:
     store = Store(url)
     store.start()
     stack.callback(store.close)
+    settle_key(config, store)
     sandboxes = None
     if config.trial.enabled:
         sandboxes = Sandboxes(config)
@@ -127,15 +144,51 @@ def _greeting(address: str, link: str, *, trial: bool) -> str:
 
 
 def _serve(app: Any, listening: socket.socket, greeting: str) -> None:
-    from waitress.server import create_server
-
-    server = create_server(
-        app, sockets=[listening], threads=THREADS, max_request_body_size=MAX_BODY, clear_untrusted_proxy_headers=False
-    )
+    server = make_server(app, listening)
     click.echo(greeting)
     sys.stdout.flush()
     server.run()  # returns when a signal raised SystemExit in it, after the running requests were answered
     server.close()
+
+
+def make_server(app: Any, listening: socket.socket) -> Any:
+    """The web server on a bound socket: one that many idle or slow connections do not stop."""
+    from waitress.channel import HTTPChannel
+    from waitress.server import create_server
+
+    from hub.flow.receive import MAX_BODY
+
+    class Channel(HTTPChannel):
+        def handle_read(self) -> None:
+            before = self.last_activity
+            super().handle_read()
+            if self.request is not None and not self.request.headers_finished:
+                self.last_activity = before  # a byte now and then is no activity
+
+    server: Any = create_server(
+        app,
+        sockets=[listening],
+        threads=THREADS,
+        connection_limit=_connections(),
+        asyncore_use_poll=True,  # select knows 1024 files only
+        channel_timeout=IDLE_SECONDS,
+        cleanup_interval=5,
+        max_request_body_size=MAX_BODY + 1,  # waitress refuses what is not smaller
+        clear_untrusted_proxy_headers=False,
+    )
+    server.channel_class = Channel
+    return server
+
+
+def _connections() -> int:
+    """As many as the process may have files for; its soft limit is raised if need be."""
+    wanted = MAX_CONNECTIONS + OWN_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        return max(100, soft - OWN_FILES)
+    return MAX_CONNECTIONS
 
 
 def _end(*_: object) -> None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.opening import Misused, Stop, config_option, examine, find_config, json_option, load_catalogue, open_hub
+from hub.cli.opening import (
+    Misused,
+    Stop,
+    config_option,
+    examine,
+    find_config,
+    json_option,
+    keep_private,
+    load_catalogue,
+    open_hub,
+    open_store,
+)
 
 if TYPE_CHECKING:
     from hub.catalogue import Catalogue
@@ -54,6 +66,8 @@ def check(config_path: Path | None, as_json: bool, online: bool, diff: bool) -> 
     loaded, told_first = survey(path)
     catalogue = load_catalogue()
     problems = examine(loaded, told_first, catalogue)
+    if loaded is not None:
+        problems += _check_key(loaded)
     wrong = [problem for problem in problems if not problem.warning]
     told: dict[str, Any] = {"file": path, "ok": not wrong, "problems": problems}
     if loaded is not None and not wrong:
@@ -68,6 +82,29 @@ def check(config_path: Path | None, as_json: bool, online: bool, diff: bool) -> 
         _tell(told, wrong, diff=diff, online=online)
     if wrong or refused:
         raise click.exceptions.Exit(2 if wrong else 1)
+
+
+def _check_key(loaded: HubConfig) -> list[Problem]:
+    """What is wrong with the secret key: its form, and whether it is the one of the database, if there is one."""
+    from hub.configuration import ConfigurationProblems, Problem, secret_key
+    from hub.configuration.secrets import KEY_NAME, KeyLost
+    from hub.work.assembly import WrongKey, key_of
+
+    try:
+        with suppress(KeyLost):
+            secret_key(loaded, make=False)
+        with open_store(loaded) as store:
+            key_of(loaded, store)
+    except ConfigurationProblems as error:
+        return list(error.problems)
+    except WrongKey as error:
+        return [Problem("", str(error), file=KEY_NAME)]
+    except Stop:  # never ran: any key will do
+        pass
+    except Exception as error:  # noqa: BLE001 - whatever a database driver raises
+        words = f"could not be held against the database: {type(error).__name__}: {str(error).splitlines()[0]}"
+        return [Problem("", words, file=KEY_NAME, fatal=False, warning=True)]
+    return []
 
 
 def _tell(told: dict[str, Any], wrong: list[Problem], *, diff: bool, online: bool) -> None:
@@ -126,6 +163,7 @@ def _changes(loaded: HubConfig) -> list[dict[str, str]]:
 def _ask_vendors(loaded: HubConfig, catalogue: Catalogue) -> list[dict[str, Any]]:
     from hub.store import migrate
 
+    keep_private(loaded)
     # A token that rotates while it is tried must be kept: the vault needs the hub's own database, made if need be.
     migrate(loaded.database_url)
     answers = []

@@ -163,7 +163,7 @@ def _bundle(hub: Hub, config: HubConfig) -> dict[str, Any]:
         outbox = views.outbox_rows(connection, limit=500)
         inbox = views.inbox_rows(connection, limit=500)
         alarms = views.alarms(connection)
-    seen = ("name", "connector", "side", "mode", "health", "paused_by", "last_success_at", "backlog", "parked", "calls")
+    seen = ("name", "connector", "side", "mode", "health", "last_success_at", "backlog", "parked", "calls")
     rows = ("id", "connection", "what", "state", "attempts", "created_at", "due_at", "done_at")
     return {
         "versions": {"hub": package.__version__, "python": platform.python_version(), "system": platform.platform()},

@@ -55,9 +55,9 @@ class HubConfig:
         return replace(self, connections={**self.connections, **{item.name: item for item in connections}})
 
 
-def secret_key(config: HubConfig, environ: Mapping[str, str] = os.environ) -> bytes:
+def secret_key(config: HubConfig, environ: Mapping[str, str] = os.environ, *, make: bool = True) -> bytes:
     """The Fernet key of this hub; see :func:`hub.configuration.secrets.secret_key`."""
-    return secrets.secret_key(config.var_dir, environ)
+    return secrets.secret_key(config.var_dir, environ, make=make)
 
 
 def shipped() -> Mapping[str, str]:

@@ -26,6 +26,10 @@ _WHY: dict[type[Exception], str] = {
 }
 
 
+class KeyLost(Exception):
+    """There is no key, and none may be made."""
+
+
 class Resolver:
     """Replaces references by what they point at, and collects what went wrong on the way."""
 
@@ -82,16 +86,20 @@ class Resolver:
         self.problems.append(Problem(path, message, example, connection=connection))
 
 
-def secret_key(var_dir: Path, environ: Mapping[str, str] = os.environ) -> bytes:
+def secret_key(var_dir: Path, environ: Mapping[str, str] = os.environ, *, make: bool = True) -> bytes:
     """The key that encrypts secrets and personal fields: ``HUB_SECRET_KEY``, else ``secret.key`` in the hub's folder,
-    made on first use and readable by its owner only. Raises :class:`ConfigurationProblems`."""
+    made on first use and readable by its owner only. Raises :class:`ConfigurationProblems`, and :class:`KeyLost` when
+    there is none and none may be made."""
     given = environ.get(KEY_NAME, "").strip()
     if given:
         return _checked(given.encode(), Problem("", "is not a Fernet key (32 bytes, URL-safe base64)", file=KEY_NAME))
     file = var_dir / "secret.key"
     try:
-        var_dir.mkdir(parents=True, exist_ok=True)
+        if make:
+            var_dir.mkdir(parents=True, exist_ok=True)
         if not file.exists():
+            if not make:
+                raise KeyLost(f"there is no {file}, and {KEY_NAME} is not set")
             _make_key(file)
         found = file.read_bytes().strip()
     except OSError as error:

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -60,12 +60,13 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
 class Lock:
     """Held by the one process that works on a database; it ends with the process, however that ends."""
 
-    def __init__(self, held: IO[str] | Connection) -> None:
+    def __init__(self, *held: IO[str] | Connection) -> None:
         self._held = held
 
     def release(self) -> None:
-        """Let the next hub in."""
-        self._held.close()
+        """Let the next hub in. On SQLite only after the store is closed: see :func:`lock_database`."""
+        for one in reversed(self._held):
+            one.close()
 
 
 def lock_database(url: str, owner: str) -> Lock:
@@ -74,23 +75,56 @@ def lock_database(url: str, owner: str) -> Lock:
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite":
         return Lock(_lock_postgresql(url, owner))
-    path = Path(f"{parsed.database}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = path.open("a+")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.seek(0)
-        holder = handle.read().strip() or "an unnamed process"
-        handle.close()
+    # Two locks, as each has a hole that the other closes. The one beside the file is gone when somebody deletes it, and
+    # another name (a hard link) has another one. The one on the database itself is gone when the database is deleted,
+    # as `hub trial reset` does. SQLite locks byte ranges (fcntl), which flock does not touch; but closing any handle of
+    # a file drops this process' byte ranges on it, so ours stays open until the store is closed.
+    database = Path(parsed.database or "").resolve()
+    beside = database.with_name(f"{database.name}.lock")
+    database.parent.mkdir(parents=True, exist_ok=True)
+    note = _flocked(beside)
+    held = note and _flocked(database)
+    if note is None or held is None:
+        if note is not None:
+            note.close()
+        try:
+            holder = beside.read_text().strip()
+        except OSError:
+            holder = ""
         raise DatabaseBusy(
-            f"{parsed.database} is in use by {holder}. Two hubs cannot share one SQLite file: stop the other one."
-        ) from None
-    handle.seek(0)
-    handle.truncate()
-    handle.write(f"{owner} (process {os.getpid()})")
-    handle.flush()
-    return Lock(handle)
+            f"{parsed.database} is in use by {holder or 'an unnamed process'}. "
+            "Two hubs cannot share one SQLite file: stop the other one."
+        )
+    note.truncate(0)
+    note.write(f"{owner} (process {os.getpid()})")
+    note.flush()
+    return Lock(note, held)
+
+
+def _flocked(path: Path) -> IO[str] | None:
+    """The file, made if it is missing, locked for this process; ``None`` when another one has it."""
+    while True:
+        handle = path.open("a+")
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            mine, there = os.fstat(handle.fileno()), path.stat()
+        except BlockingIOError:
+            handle.close()
+            return None
+        except FileNotFoundError:
+            handle.close()
+            continue
+        except OSError:
+            handle.close()
+            raise
+        if (mine.st_dev, mine.st_ino) == (there.st_dev, there.st_ino):
+            return handle
+        handle.close()  # between opening and locking somebody put another file in its place
+
+
+def has_tables(connection: Connection) -> bool:
+    """False while no hub has ever started on this database."""
+    return inspect(connection).has_table("switch")
 
 
 def _lock_postgresql(url: str, owner: str) -> Connection:

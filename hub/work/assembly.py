@@ -61,7 +61,7 @@ def key_of(config: HubConfig, store: Store) -> bytes | None:
 def _restore(config: HubConfig) -> str:
     return (
         f"Tokens and personal fields in the database open with that key only: restore {config.var_dir / 'secret.key'} "
-        f"from your backup, or set {KEY_NAME} to the old key. No new key was made, and nothing was changed."
+        f"from your backup, or set {KEY_NAME} to the old key. No new key was made."
     )
 
 

@@ -113,6 +113,8 @@ BREAKS = {
         "class Odd(BaseException): pass\nraise Odd('at import')",
         "fails while it is imported: Odd: at import",
     ),
+    "exit at import": ("import sys\nsys.exit(3)", "fails while it is imported: SystemExit: 3"),
+    "exit in a hook": (GOOD.replace("return [Desk]", "raise SystemExit(3)"), "register_sinks fails: SystemExit: 3"),
     "misspelt hook": (GOOD.replace("register_sinks", "register_sink"), "register_sink"),
     "hook with an argument": (GOOD.replace("register_sinks()", "register_sinks(hub)"), "hub"),
     "no hook": ("x = 1", "registers nothing"),
@@ -247,4 +249,20 @@ def test_malformed_metadata_of_a_plugin_is_told(install: Install, tmp_path: Path
     catalogue = Catalogue.load()
     assert "rules" in catalogue.routers
     (broken,) = [item for item in catalogue.broken if "sch_desk-1.0" in item.entry_point]
+    assert "metadata cannot be read" in broken.reason
+
+
+@pytest.mark.parametrize("file", ["entry_points.txt", "RECORD"])
+def test_binary_garbage_in_the_metadata_stops_nobody(install: Install, tmp_path: Path, file: str) -> None:
+    """A damaged file of a plugin is told with its place; the same in a stranger's package is passed over."""
+    install("sch-desk", GOOD)
+    damaged = tmp_path / "sch-desk" / "sch_desk-1.0.dist-info" / file
+    damaged.write_bytes(damaged.read_bytes() + b"\xff\xfe\x00\x80\n")
+    stranger = tmp_path / "sch-desk" / "odd-1.0.dist-info"
+    stranger.mkdir()
+    (stranger / file).write_bytes(b"\xff\xfe\x00\x80")
+    catalogue = Catalogue.load()
+    assert "rules" in catalogue.routers
+    (broken,) = catalogue.broken
+    assert "sch_desk-1.0" in broken.entry_point
     assert "metadata cannot be read" in broken.reason

@@ -27,6 +27,10 @@ def sandboxes_of(hub: RunningHub) -> list[int]:
     return [int(pid) for pid in children]
 
 
+def readable_by_others(folder: Path) -> list[Path]:
+    return [path for path in (folder, *folder.rglob("*")) if path.exists() and path.stat().st_mode & 0o077]
+
+
 def wait_until_gone(pids: list[int]) -> None:
     deadline = time.monotonic() + 20
     while any(map(alive, pids)):
@@ -67,6 +71,7 @@ def test_from_the_start_to_the_end(tmp_path: Path) -> None:
         assert hub.printed.count("http://") == 2  # the page, and the console's one-time link
         assert requests.get(hub.url, timeout=10).status_code == 200
         assert requests.get(f"{hub.url}healthz", timeout=10).json() == {"status": "ok"}
+        assert readable_by_others(tmp_path / "var") == []
         second = hub.hub("run")
         assert second.returncode == 3
         assert f"process {hub.process.pid}" in second.stderr

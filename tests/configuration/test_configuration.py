@@ -11,6 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from hub.configuration import ConfigurationProblems, Connection, HubConfig, load, secret_key
+from hub.configuration.secrets import KeyLost
 
 TEAMS = 'default_team = "care"\n[teams.care]\nsink = "acme-desk"\n'
 
@@ -397,3 +398,11 @@ def test_a_bad_key_is_a_problem_that_does_not_show_it(read: Read) -> None:
     (config.var_dir / "secret.key").write_text("")
     with pytest.raises(ConfigurationProblems, match="restore it from your backup"):
         secret_key(config, {})
+
+
+def test_no_key_is_made_where_none_may_be(read: Read) -> None:
+    """Told not to make one, it says which file is missing and leaves the folder alone."""
+    config = read()
+    with pytest.raises(KeyLost, match=r"secret\.key"):
+        secret_key(config, {}, make=False)
+    assert not config.var_dir.exists()

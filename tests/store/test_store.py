@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
@@ -13,7 +15,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import OperationalError
 
-from hub.store import SchemaTooNew, Store, StoreBusy, Tx, connections, migrate, writer
+from hub.store import DatabaseBusy, SchemaTooNew, Store, StoreBusy, Tx, connections, lock_database, migrate, writer
 from hub.store.tables import metadata, switch
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -148,3 +150,65 @@ def test_a_backup_is_made_before_an_embedded_file_is_changed(sqlite_url: str, mo
     migrate(sqlite_url)
     folder = Path(sqlite_url.removeprefix("sqlite:///")).parent
     assert [copy.name.startswith("hub.sqlite.0001.") for copy in folder.glob("*.backup")] == [True]
+
+
+OTHER = """
+import sys
+from hub.store import DatabaseBusy, lock_database
+try:
+    lock_database(sys.argv[1], "the other hub")
+except DatabaseBusy as error:
+    sys.exit(f"busy: {error}")
+"""
+
+
+def refused(url: str) -> str:
+    """What another process is told that wants this database; empty when it gets it."""
+    done = subprocess.run([sys.executable, "-c", OTHER, url], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.stderr.strip()
+
+
+@pytest.mark.parametrize("way", ["as it is", "lock deleted", "lock replaced", "symlink", "hard link", "database gone"])
+def test_no_second_hub_gets_in_by_another_way(sqlite_url: str, way: str) -> None:
+    """Whatever is done to the files meanwhile, or by which name it comes: the second hub is refused, the first one
+    goes on writing, and after it the next one gets in."""
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    beside = file.with_name(f"{file.name}.lock")
+    url = sqlite_url
+    lock = lock_database(sqlite_url, "the first hub")
+    migrate(sqlite_url)
+    store = Store(sqlite_url)
+    store.run(put("before"))  # type: ignore[arg-type]
+    if way.startswith("lock"):
+        beside.unlink()
+    if way == "lock replaced":
+        beside.write_text("somebody else")
+    if way == "symlink":
+        link = file.with_name("link.sqlite")
+        link.symlink_to(file)
+        url = f"sqlite:///{link}"
+    if way == "hard link":
+        twin = file.with_name("twin.sqlite")
+        os.link(file, twin)
+        url = f"sqlite:///{twin}"
+    if way == "database gone":
+        file.unlink()
+    assert "Two hubs cannot share one SQLite file" in refused(url)
+    if way != "database gone":
+        store.run(put("after"))  # type: ignore[arg-type]
+        assert names(store) == {"before", "after"}
+    store.close()
+    lock.release()
+    assert refused(url) == ""
+
+
+def test_the_holder_is_named_through_a_symlink(sqlite_url: str) -> None:
+    """Who comes by another name still reads whom to stop."""
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    link = file.with_name("link.sqlite")
+    link.symlink_to(file)
+    lock = lock_database(sqlite_url, "the hub at port 1")
+    with pytest.raises(DatabaseBusy, match="the hub at port 1"):
+        lock_database(f"sqlite:///{link}", "the hub at port 2")
+    lock.release()
