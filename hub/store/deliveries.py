@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 
 from hub.store import rows
 from hub.store import tables as t
+from hub.store.columns import Utc
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
@@ -51,8 +52,8 @@ _START = (
     .values(
         state="sending",
         attempts=t.delivery.c.attempts + 1,
-        first_attempt_at=case((_NEVER_STARTED, bindparam("now", type_=t.Utc)), else_=t.delivery.c.first_attempt_at),
-        last_attempt_at=bindparam("now", type_=t.Utc),
+        first_attempt_at=case((_NEVER_STARTED, bindparam("now", type_=Utc)), else_=t.delivery.c.first_attempt_at),
+        last_attempt_at=bindparam("now", type_=Utc),
         body=case((_NEVER_STARTED, bindparam("first_body")), else_=t.delivery.c.body),
     )
     .returning(t.delivery)

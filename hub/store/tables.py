@@ -1,14 +1,8 @@
-"""The tables, once, for SQLite and PostgreSQL. What each is for is in docs/decisions/0002-tables.md."""
+"""The tables, once, for SQLite and PostgreSQL. What each is for is in docs/decisions/0002-inbox-and-outbox.md."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
-    BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -19,11 +13,10 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    TypeDecorator,
     UniqueConstraint,
-    text,
 )
-from sqlalchemy.engine import Dialect
+
+from hub.store.columns import BIG, Json, Utc, count, flag, identifier, only_if, ref, text_column
 
 metadata = MetaData(
     naming_convention={
@@ -40,94 +33,30 @@ DELIVERY_STATES = ("waiting", "claimed", "sending", "unknown", "done", "supersed
 OPEN_STATES = ("waiting", "claimed", "sending", "unknown")
 
 
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
-class Utc(TypeDecorator[datetime]):
-    """An aware UTC datetime, stored as epoch milliseconds: SQLite would give back a naive one."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Milliseconds since the epoch; a naive datetime is refused."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a naive datetime has no place in the store")
-        return round(value.timestamp() * 1000)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
-        """The aware datetime."""
-        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
-
-
-class Json(TypeDecorator[Any]):
-    """A JSON value in a text column, the same on both databases."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """Compact JSON."""
-        return None if value is None else _COMPACT.encode(value)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """The value."""
-        return None if value is None else json.loads(value)
-
-
-BIG = BigInteger().with_variant(Integer, "sqlite")
-
-
-def _id() -> Column[int]:
-    return Column("id", BIG, primary_key=True, autoincrement=True)
-
-
-def _ref(name: str, target: str, *, nullable: bool = True, index: bool = False) -> Column[int]:
-    return Column(name, BIG, ForeignKey(f"{target}.id"), nullable=nullable, index=index)
-
-
-def _text(name: str, default: str = "") -> Column[str]:
-    return Column(name, Text, nullable=False, default=default, server_default=default)
-
-
-def _flag(name: str, default: bool = False) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, default=default, server_default=text("true" if default else "false"))
-
-
-def _count(name: str) -> Column[int]:
-    return Column(name, BIG, nullable=False, default=0, server_default="0")
-
-
-def _only_if(condition: str) -> dict[str, Any]:
-    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
-
-
 connection = Table(
     "connection",
     metadata,
     Column("name", String(60), primary_key=True),
-    _text("connector"),
-    _text("side"),
-    _text("mode", "observe"),
+    text_column("connector"),
+    text_column("side"),
+    text_column("mode", "observe"),
     Column("made_at", Utc, nullable=False),
-    _text("fingerprint"),
+    text_column("fingerprint"),
     Column("account", Json),
-    _text("paused"),
-    _text("paused_by"),
+    text_column("paused"),
+    text_column("paused_by"),
     Column("paused_at", Utc),
     Column("blocked_until", Utc),
     Column("probe_at", Utc),
-    _count("failures"),
-    _text("last_error"),
+    count("failures"),
+    text_column("last_error"),
     Column("last_error_at", Utc),
     Column("last_success_at", Utc),
     Column("last_event_at", Utc),
     Column("next_poll_at", Utc),
-    _count("calls"),
-    _count("signatures_rejected"),
-    _flag("gone"),
+    count("calls"),
+    count("signatures_rejected"),
+    flag("gone"),
 )
 
 cursor = Table(
@@ -142,55 +71,55 @@ cursor = Table(
 arrival = Table(
     "arrival",
     metadata,
-    _id(),
+    identifier(),
     Column("connection", String(60), nullable=False),
     Column("received_at", Utc, nullable=False, index=True),
-    _text("method"),
-    _text("content_type"),
+    text_column("method"),
+    text_column("content_type"),
     Column("headers", Json),
     Column("body", LargeBinary),
-    _text("digest"),
-    _text("note"),
+    text_column("digest"),
+    text_column("note"),
 )
 
 inbox = Table(
     "inbox",
     metadata,
-    _id(),
+    identifier(),
     Column("connection", String(60), nullable=False),
     Column("event_key", String(400), nullable=False),
-    _ref("arrival_id", "arrival"),
+    ref("arrival_id", "arrival"),
     Column("lane", String(400), nullable=False),
     Column("type", String(30), nullable=False),
     Column("payload", Text, nullable=False),
     Column("state", String(12), nullable=False, default="new"),
-    _text("reason"),
-    _text("detail"),
-    _count("attempts"),
+    text_column("reason"),
+    text_column("detail"),
+    count("attempts"),
     Column("created_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),
     Column("done_at", Utc),
-    _ref("ticket_id", "ticket"),
+    ref("ticket_id", "ticket"),
     UniqueConstraint("connection", "event_key"),
     CheckConstraint(f"state IN {INBOX_STATES}", name="state"),
-    Index("ix_inbox_new", "connection", "id", **_only_if("state = 'new'")),
-    Index("ix_inbox_lane_new", "connection", "lane", "id", **_only_if("state = 'new'")),
-    Index("ix_inbox_parked", "id", **_only_if("state = 'parked'")),
+    Index("ix_inbox_new", "connection", "id", **only_if("state = 'new'")),
+    Index("ix_inbox_lane_new", "connection", "lane", "id", **only_if("state = 'new'")),
+    Index("ix_inbox_parked", "id", **only_if("state = 'parked'")),
 )
 
-customer = Table("customer", metadata, _id(), _text("name"), Column("created_at", Utc, nullable=False))
+customer = Table("customer", metadata, identifier(), text_column("name"), Column("created_at", Utc, nullable=False))
 
 identity = Table(
     "identity",
     metadata,
-    _id(),
+    identifier(),
     Column("network", String(60), nullable=False),
     Column("vendor_id", String(300), nullable=False),
-    _text("handle"),
-    _text("display_name"),
-    _text("profile_url"),
+    text_column("handle"),
+    text_column("display_name"),
+    text_column("profile_url"),
     Column("kind", String(10), nullable=False, default="person"),
-    _text("organisation"),
+    text_column("organisation"),
     Column("contact", Text),  # e-mail addresses and phones, encrypted
     Column("created_at", Utc, nullable=False),
     UniqueConstraint("network", "vendor_id"),
@@ -199,24 +128,24 @@ identity = Table(
 customer_link = Table(  # a customer is one or more identities; undone, never deleted
     "customer_link",
     metadata,
-    _id(),
-    _ref("customer_id", "customer", nullable=False, index=True),
-    _ref("identity_id", "identity", nullable=False),
-    _text("evidence"),
+    identifier(),
+    ref("customer_id", "customer", nullable=False, index=True),
+    ref("identity_id", "identity", nullable=False),
+    text_column("evidence"),
     Column("created_at", Utc, nullable=False),
     Column("undone_at", Utc),
-    Index("uq_customer_link_active", "identity_id", unique=True, **_only_if("undone_at IS NULL")),
+    Index("uq_customer_link_active", "identity_id", unique=True, **only_if("undone_at IS NULL")),
 )
 
 thread = Table(
     "thread",
     metadata,
-    _id(),
+    identifier(),
     Column("network", String(60), nullable=False),
     Column("vendor_id", String(400), nullable=False),
     Column("connection", String(60), nullable=False),
-    _text("permalink"),
-    _text("title"),
+    text_column("permalink"),
+    text_column("title"),
     Column("container", Json),
     Column("created_at", Utc, nullable=False),
     UniqueConstraint("network", "vendor_id"),
@@ -233,29 +162,29 @@ participant = Table(
 ticket = Table(
     "ticket",
     metadata,
-    _id(),
+    identifier(),
     Column("uid", String(40), nullable=False, unique=True),
     Column("code", String(20), nullable=False, unique=True),
     Column("connection", String(60), nullable=False),
     Column("network", String(60), nullable=False),
-    _ref("identity_id", "identity", nullable=False),
-    _ref("customer_id", "customer"),
-    _text("subject"),
+    ref("identity_id", "identity", nullable=False),
+    ref("customer_id", "customer"),
+    text_column("subject"),
     Column("kind", String(20), nullable=False, default="other"),
-    _text("language"),
-    _text("category"),
-    _text("complexity"),
+    text_column("language"),
+    text_column("category"),
+    text_column("complexity"),
     Column("priority", String(10), nullable=False, default="normal"),
     Column("status", String(10), nullable=False, default="new"),
-    _text("team"),
-    _text("agent"),
+    text_column("team"),
+    text_column("agent"),
     Column("assignees", Json),
     Column("sink", String(60), nullable=False),
-    _flag("private"),
+    flag("private"),
     Column("tags", Json),
     Column("fields", Text),  # collected data, encrypted
     Column("missing", Json),
-    _ref("parent_id", "ticket"),
+    ref("parent_id", "ticket"),
     Column("created_at", Utc, nullable=False),
     Column("updated_at", Utc, nullable=False),
     Column("due_at", Utc),
@@ -264,7 +193,7 @@ ticket = Table(
     Column("last_inbound_at", Utc, nullable=False),
     Column("last_person_at", Utc, nullable=False),
     Column("answered_at", Utc),
-    _flag("automation_stopped"),
+    flag("automation_stopped"),
     Column("version", BIG, nullable=False, default=1),
     Index("ix_ticket_identity_id", "identity_id", "connection", "id"),
     Index("ix_ticket_created_at", "created_at"),
@@ -273,10 +202,10 @@ ticket = Table(
 conversation = Table(
     "conversation",
     metadata,
-    _id(),
-    _ref("thread_id", "thread", nullable=False),
-    _ref("identity_id", "identity", nullable=False),
-    _ref("ticket_id", "ticket", nullable=False, index=True),
+    identifier(),
+    ref("thread_id", "thread", nullable=False),
+    ref("identity_id", "identity", nullable=False),
+    ref("ticket_id", "ticket", nullable=False, index=True),
     Column("connection", String(60), nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("last_inbound_at", Utc),
@@ -286,27 +215,27 @@ conversation = Table(
 message = Table(
     "message",
     metadata,
-    _id(),
+    identifier(),
     Column("network", String(60)),
     Column("vendor_id", String(400)),
-    _ref("conversation_id", "conversation", index=True),
-    _ref("ticket_id", "ticket", index=True),
-    _ref("thread_id", "thread"),
-    _ref("identity_id", "identity"),
+    ref("conversation_id", "conversation", index=True),
+    ref("ticket_id", "ticket", index=True),
+    ref("thread_id", "thread"),
+    ref("identity_id", "identity"),
     Column("direction", String(10), nullable=False),  # inbound, outbound
-    _flag("public", True),
+    flag("public", True),
     Column("privacy", String(12), nullable=False, default="public"),
     Column("sender_kind", String(10), nullable=False, default="person"),
-    _text("author_name"),
+    text_column("author_name"),
     Column("origin", String(12), nullable=False),  # network, helpdesk, hub
-    _text("revision"),
-    _text("subject"),
-    _text("text"),
-    _text("language"),
-    _text("permalink"),
-    _text("reply_to"),
-    _text("parent"),
-    _text("root"),
+    text_column("revision"),
+    text_column("subject"),
+    text_column("text"),
+    text_column("language"),
+    text_column("permalink"),
+    text_column("reply_to"),
+    text_column("parent"),
+    text_column("root"),
     Column("attachments", Json),
     Column("mentions", Json),
     Column("reactions", Json),
@@ -322,10 +251,10 @@ message = Table(
 message_revision = Table(
     "message_revision",
     metadata,
-    _id(),
-    _ref("message_id", "message", nullable=False),
+    identifier(),
+    ref("message_id", "message", nullable=False),
     Column("revision", String(100), nullable=False),
-    _text("text"),
+    text_column("text"),
     Column("seen_at", Utc, nullable=False),
     UniqueConstraint("message_id", "revision"),
 )
@@ -333,36 +262,36 @@ message_revision = Table(
 record_link = Table(
     "record_link",
     metadata,
-    _id(),
-    _ref("ticket_id", "ticket", nullable=False),
+    identifier(),
+    ref("ticket_id", "ticket", nullable=False),
     Column("connection", String(60), nullable=False),
     Column("vendor_id", String(200), nullable=False),
-    _text("url"),
-    _flag("active", True),
-    _text("version"),
+    text_column("url"),
+    flag("active", True),
+    text_column("version"),
     Column("mirrored", Json),  # vendor values and the clock of each mirrored field
     Column("created_at", Utc, nullable=False),
     Column("last_seen_at", Utc),
     Column("deleted_at", Utc),
-    _text("deleted_how"),
-    _text("merged_into"),
+    text_column("deleted_how"),
+    text_column("merged_into"),
     UniqueConstraint("connection", "vendor_id"),
-    Index("uq_record_link_active", "ticket_id", "connection", unique=True, **_only_if("active")),
+    Index("uq_record_link_active", "ticket_id", "connection", unique=True, **only_if("active")),
 )
 
 comment_link = Table(
     "comment_link",
     metadata,
-    _id(),
+    identifier(),
     Column("connection", String(60), nullable=False),
     Column("vendor_id", String(200), nullable=False),
-    _ref("record_link_id", "record_link", nullable=False, index=True),
-    _ref("message_id", "message", index=True),
+    ref("record_link_id", "record_link", nullable=False, index=True),
+    ref("message_id", "message", index=True),
     Column("direction", String(8), nullable=False),  # ours: we wrote it there; theirs
-    _flag("public"),
-    _flag("first_seen_public"),
-    _text("on_behalf_of"),
-    _text("text_hash"),
+    flag("public"),
+    flag("first_seen_public"),
+    text_column("on_behalf_of"),
+    text_column("text_hash"),
     Column("created_at", Utc, nullable=False),
     UniqueConstraint("connection", "vendor_id"),
 )
@@ -370,75 +299,75 @@ comment_link = Table(
 lane = Table(
     "lane",
     metadata,
-    _id(),
+    identifier(),
     Column("connection", String(60), nullable=False),
     Column("key", String(200), nullable=False),
     Column("due_at", Utc),
     Column("priority", Integer, nullable=False, default=0),
     Column("shard", Integer, nullable=False, default=0),
-    _text("claim_token"),
+    text_column("claim_token"),
     Column("lease_until", Utc),
     UniqueConstraint("connection", "key"),
-    Index("ix_lane_claimed", "lease_until", **_only_if("claim_token != ''")),
-    Index("ix_lane_due", "connection", "due_at", **_only_if("due_at IS NOT NULL")),
+    Index("ix_lane_claimed", "lease_until", **only_if("claim_token != ''")),
+    Index("ix_lane_due", "connection", "due_at", **only_if("due_at IS NOT NULL")),
 )
 
 delivery = Table(
     "delivery",
     metadata,
-    _id(),
+    identifier(),
     Column("key", String(500), nullable=False, unique=True),
     Column("uuid", String(36), nullable=False, index=True),
-    _ref("lane_id", "lane", nullable=False),
+    ref("lane_id", "lane", nullable=False),
     Column("connection", String(60), nullable=False),
-    _ref("ticket_id", "ticket", index=True),
-    _ref("message_id", "message", index=True),
+    ref("ticket_id", "ticket", index=True),
+    ref("message_id", "message", index=True),
     Column("verb", String(20), nullable=False),
     Column("body", Text, nullable=False),
     Column("state", String(12), nullable=False, default="waiting"),
-    _text("reason"),
+    text_column("reason"),
     Column("answer", String(200)),  # the answer a part belongs to
     Column("part", Integer, nullable=False, default=1),
-    _flag("by_person"),
-    _count("attempts"),
-    _count("looks"),
+    flag("by_person"),
+    count("attempts"),
+    count("looks"),
     Column("created_at", Utc, nullable=False),
     Column("due_at", Utc, nullable=False),
     Column("first_attempt_at", Utc),
     Column("last_attempt_at", Utc),
     Column("done_at", Utc),
-    _text("claim_token"),
+    text_column("claim_token"),
     Column("lease_until", Utc),
     Column("network", String(60)),
     Column("receipt_id", String(400)),
     Column("receipt", Json),
-    _ref("superseded_by", "delivery"),
+    ref("superseded_by", "delivery"),
     CheckConstraint(f"state IN {DELIVERY_STATES}", name="state"),
-    Index("ix_delivery_lane_open", "lane_id", "id", **_only_if("state NOT IN ('done','superseded','discarded')")),
-    Index("ix_delivery_receipt", "network", "receipt_id", **_only_if("receipt_id IS NOT NULL")),
-    Index("ix_delivery_open", "connection", "state", **_only_if("state NOT IN ('done','superseded','discarded')")),
+    Index("ix_delivery_lane_open", "lane_id", "id", **only_if("state NOT IN ('done','superseded','discarded')")),
+    Index("ix_delivery_receipt", "network", "receipt_id", **only_if("receipt_id IS NOT NULL")),
+    Index("ix_delivery_open", "connection", "state", **only_if("state NOT IN ('done','superseded','discarded')")),
 )
 
 attempt = Table(
     "attempt",
     metadata,
-    _id(),
-    _ref("delivery_id", "delivery", nullable=False, index=True),
+    identifier(),
+    ref("delivery_id", "delivery", nullable=False, index=True),
     Column("started_at", Utc, nullable=False),
     Column("ended_at", Utc),
-    _text("outcome"),
-    _text("summary"),
-    _text("detail"),
-    _text("vendor_request_id"),
+    text_column("outcome"),
+    text_column("summary"),
+    text_column("detail"),
+    text_column("vendor_request_id"),
 )
 
 decision = Table(
     "decision",
     metadata,
-    _id(),
-    _ref("message_id", "message", nullable=False, index=True),
-    _ref("ticket_id", "ticket", index=True),
-    _text("router"),
+    identifier(),
+    ref("message_id", "message", nullable=False, index=True),
+    ref("ticket_id", "ticket", index=True),
+    text_column("router"),
     Column("answer", Json, nullable=False),
     Column("created_at", Utc, nullable=False),
 )
@@ -446,11 +375,11 @@ decision = Table(
 event = Table(  # a ticket's timeline
     "event",
     metadata,
-    _id(),
-    _ref("ticket_id", "ticket", nullable=False, index=True),
+    identifier(),
+    ref("ticket_id", "ticket", nullable=False, index=True),
     Column("at", Utc, nullable=False),
     Column("kind", String(40), nullable=False),
-    _text("actor"),
+    text_column("actor"),
     Column("data", Json),
 )
 
@@ -468,25 +397,25 @@ vault = Table(
 audit = Table(
     "audit",
     metadata,
-    _id(),
+    identifier(),
     Column("at", Utc, nullable=False),
-    _text("actor"),
-    _text("action"),
-    _text("object"),
+    text_column("actor"),
+    text_column("action"),
+    text_column("object"),
     Column("data", Json),
 )
 
 alarm = Table(
     "alarm",
     metadata,
-    _id(),
+    identifier(),
     Column("connection", String(60), nullable=False),
     Column("kind", String(40), nullable=False),
-    _text("text"),
+    text_column("text"),
     Column("opened_at", Utc, nullable=False),
     Column("closed_at", Utc),
     Column("told", String(8), nullable=False, default="", server_default=""),  # the last news sent: opened, closed
-    Index("uq_alarm_open", "connection", "kind", unique=True, **_only_if("closed_at IS NULL")),
+    Index("uq_alarm_open", "connection", "kind", unique=True, **only_if("closed_at IS NULL")),
 )
 
 switch = Table(  # the hub's own small state: stop-talking, login links
