@@ -41,7 +41,7 @@ def list_parked(config_path: Path | None, as_json: bool, name: str) -> None:
 
 @parked.command()
 @click.argument("door", type=DOOR)
-@click.argument("number", metavar="ID", type=click.IntRange(0, 2**63 - 1))
+@click.argument("number", metavar="ID", type=int)
 @config_option
 @json_option
 def show(door: Door, number: int, config_path: Path | None, as_json: bool) -> None:
