@@ -87,7 +87,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """One call."""
         length = int(self.headers.get("Content-Length", 0))
-        data = json.loads(self.rfile.read(length) or b"{}")
+        body = self.rfile.read(length)
+        if len(body) < length:  # the hub was killed while it wrote
+            self.close_connection = True
+            return
+        data = json.loads(body or b"{}")
         _, side, path = self.path.split("/")
         try:
             if side == "hand":
