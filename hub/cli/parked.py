@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hub.cli.opening import Stop, actor, config_option, json_option, load_config, open_hub
 
-Door = Literal["inbox", "outbox"]
+if TYPE_CHECKING:  # the store is heavy, and `hub --help` is not to wait for it
+    from hub.store.views import Door
+
 DOOR = click.Choice(["inbox", "outbox"])
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from hub.flow import texts, track
 from hub.flow.hub import Hub
 from hub.flow.wording import clean, personal_data
-from hub.sdk import Account, AddComment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
+from hub.sdk import AddComment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
 from hub.sdk.text import length, split
 from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, tickets
 
@@ -43,8 +43,7 @@ def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: 
     if not text:
         return Plan(refused="empty")
     row = connections.get(connection, conversation.connection)
-    limits = Account.model_validate(row.account).reply_limits if row.account else None
-    limits = limits or NO_LIMITS
+    limits = track.reply_limits(row) or NO_LIMITS
     if limits.window_hours and now > last.created_at + timedelta(hours=limits.window_hours):
         return Plan(refused="window_closed", values=(("hours", round(limits.window_hours)),))
     what = personal_data(text) if last.privacy != "direct" else ""

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from hub.flow import settle
 from hub.flow.hub import Hub
 from hub.flow.sealing import unseal
@@ -21,7 +19,6 @@ from hub.store import Row, Tx, connections, deliveries, records
 
 log = logging.getLogger("hub.deliver")
 
-BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
 NO_KEY_MARGIN = timedelta(minutes=1)
 
 
@@ -153,7 +150,7 @@ def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> 
         if connection.paused or _silenced(tx, connection):
             _give_back(tx, [head], claim)
             continue
-        body = BODY.validate_json(head.body)
+        body = settle.BODY.validate_json(head.body)
         resolved = _resolve(tx, head, body)
         if isinstance(resolved, str):
             state = "discarded" if body.verb == "update_fields" else "parked"
@@ -189,7 +186,7 @@ def _resolve(tx: Tx, head: Row[Any], body: AnyBody) -> AnyBody | str:
 def _as_delivery(hub: Hub, row: Row[Any]) -> Delivery:
     return Delivery(
         key=row.uuid,
-        body=unseal(hub, BODY.validate_json(row.body)),
+        body=unseal(hub, settle.BODY.validate_json(row.body)),
         attempt=row.attempts,
         first_attempt_at=row.first_attempt_at,
     )
@@ -206,7 +203,7 @@ def _look(hub: Hub, name: str, head: Row[Any], claim: Claim) -> list[Row[Any]]:
         return []
     remembered = connector.idempotent_for
     if remembered is not None and now < head.first_attempt_at + remembered - NO_KEY_MARGIN:
-        return _send_again(hub, name, connector, head, claim)  # the vendor still knows the key
+        return _send(hub, name, connector, [head], claim)  # the vendor still knows the key
     outcome: Found | Absent | CannotTell | Exception
     if not isinstance(connector, Finds):
         outcome = CannotTell(reason="this vendor cannot be asked whether it arrived")
@@ -217,7 +214,7 @@ def _look(hub: Hub, name: str, head: Row[Any], claim: Claim) -> list[Row[Any]]:
             outcome = error
     calls = hub.calls(name).take()
     if isinstance(outcome, Absent):
-        return _send_again(hub, name, connector, head, claim)
+        return _send(hub, name, connector, [head], claim)
 
     def unit(tx: Tx) -> list[Row[Any]]:
         connections.add_calls(tx, name, calls)
@@ -225,7 +222,3 @@ def _look(hub: Hub, name: str, head: Row[Any], claim: Claim) -> list[Row[Any]]:
         return _next(hub, tx, head, claim)
 
     return hub.store.run(unit)
-
-
-def _send_again(hub: Hub, name: str, connector: Delivers, head: Row[Any], claim: Claim) -> list[Row[Any]]:
-    return _send(hub, name, connector, [head], claim)

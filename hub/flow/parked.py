@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from hub.flow import compose
 from hub.flow.hub import Hub
 from hub.store import Tx, connections, deliveries, inbox, tickets
-
-Door = Literal["inbox", "outbox"]
+from hub.store.views import Door
 
 
 class DraftWaits(Exception):

@@ -7,7 +7,7 @@ from typing import Any
 
 from hub.flow.hub import Hub
 from hub.flow.sealing import seal, unseal
-from hub.sdk import Account, AddComment, OpenTicket, Proof, RedactComment, TicketView, UpdateFields
+from hub.sdk import Account, AddComment, OpenTicket, Proof, RedactComment, ReplyLimits, TicketView, UpdateFields
 from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, records, tickets
 
 FUSE = 20
@@ -31,7 +31,7 @@ def view_from(
     hub: Hub, ticket: Row[Any], *, identity: Row[Any], last: Row[Any] | None, source: Row[Any], unassigned: bool
 ) -> TicketView:
     """As :func:`view_of`, from rows that are at hand: the requester, the last inbound message, the connection."""
-    limits = Account.model_validate(source.account).reply_limits if source.account else None
+    limits = reply_limits(source)
     team = hub.teams.teams.get(ticket.team)
     return TicketView(
         uid=ticket.uid,
@@ -59,6 +59,11 @@ def view_from(
         else None,
         mode=source.mode,
     )
+
+
+def reply_limits(source: Row[Any]) -> ReplyLimits | None:
+    """What a reply at this connection may hold, as its vendor last said; ``None`` before it was ever asked."""
+    return Account.model_validate(source.account).reply_limits if source.account else None
 
 
 def to_sink(

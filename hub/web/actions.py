@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from hub.flow import control, parked
 from hub.sdk import ConnectorError
+from hub.store import views
 from hub.web.running import Running
 from hub.web.sessions import ACTOR, login_required
 from hub.web.translation import label, say
@@ -101,7 +102,7 @@ def talking() -> Response:
 def go_on(door: str, number: int, what: str) -> Response:
     """Try a parked thing again, or give it up for a reason."""
     hub = Running.here().hub
-    at = cast("parked.Door", door)
+    at = cast("views.Door", door)
     here = redirect(url_for("console.item", door=door, number=number), 303)
     settles = request.form.get("settles") == "yes"
     reason = say("item.settled") if settles else _reason()
