@@ -72,6 +72,8 @@ class Http(Table):
 
     proxy: str = Field("", examples=["http://proxy.example.com:3128"], repr=False)
     ca_file: str = Field("", examples=["/etc/ssl/certs/corporate.pem"])
+    local_media: bool = Field(False, examples=[True])
+    """Attachments may be fetched from this machine too: for trials next to a vendor's development server."""
 
 
 class Trial(Table):

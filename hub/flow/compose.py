@@ -11,7 +11,7 @@ from hub.flow import texts, track
 from hub.flow.hub import Hub
 from hub.flow.wording import clean, personal_data
 from hub.sdk import AddComment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
-from hub.sdk.text import length, split
+from hub.sdk.text import fits, split
 from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, tickets
 
 SEND_DRAFT_TAG = "sch-send"
@@ -49,7 +49,7 @@ def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: 
     what = personal_data(text) if last.privacy != "direct" else ""
     if what:
         return Plan(refused="personal_data", values=(("what", what),))
-    parts = split(text, limits) if length(text, limits) > limits.max_length else [text]
+    parts = [text] if fits(text, limits) else split(text, limits)
     if len(parts) > MAX_PARTS:
         return Plan(refused="too_long", values=(("parts", MAX_PARTS), ("length", limits.max_length)))
     to = people.as_identity(people.identity_by_id(connection, conversation.identity_id))

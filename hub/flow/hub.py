@@ -13,11 +13,14 @@ from typing import Any
 
 from hub.configuration import Category, Teams
 from hub.configuration import Connection as ConnectionConfig
+from hub.flow.media import MediaFetcher
 from hub.sdk import Connector, Decides, HttpSession, Sink, Source, Toolbox
 from hub.store import Store
 from hub.store.secrets import Cipher, StoredVault
 
 log = logging.getLogger("hub")
+
+USER_AGENT = "social-care-hub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,7 @@ class Hub:
     public_url: str = ""
     proxy: str = ""
     ca_file: str = ""
+    local_media: bool = False
     random: random.Random = field(default_factory=random.Random)  # noqa: S311 - jitter
     nudge: Callable[[str], None] = lambda what: None
     checked: set[str] = field(default_factory=set)
@@ -95,12 +99,14 @@ class Hub:
     def toolbox(self, name: str) -> Toolbox:
         """A toolbox for one instance."""
         calls = self.calls(name)
+        net: Any = {"user_agent": USER_AGENT, "proxy": self.proxy, "ca_file": self.ca_file}
         return Toolbox(
             connection=name,
-            http=HttpSession(user_agent="social-care-hub", proxy=self.proxy, ca_file=self.ca_file, on_call=calls.count),
+            http=HttpSession(**net, on_call=calls.count),
             vault=StoredVault(self.store, self.cipher, name, self.now),
             now=self.now,
             log=logging.LoggerAdapter(logging.getLogger(f"hub.connection.{name}"), {"connection": name}),
+            fetch_media=MediaFetcher(**net, from_this_machine=self.local_media),
             public_url=self.public_url,
         )
 

@@ -1,6 +1,6 @@
 """The only door a plugin may import. Everything a vendor needs to write a connector is re-exported here."""
 
-from hub.sdk.connectors import PLUGIN_API, Connector, Failure
+from hub.sdk.connectors import PLUGIN_API, Connector, Failure, SetsUp, SetupStep
 from hub.sdk.deliveries import (
     Absent,
     Account,
@@ -58,7 +58,7 @@ from hub.sdk.messages import (
     Unreadable,
 )
 from hub.sdk.routers import Decides, Router
-from hub.sdk.settings import BaseUrl, Field, Secret, Settings
+from hub.sdk.settings import BaseUrl, Field, Secret, Settings, model_validator
 from hub.sdk.sinks import DeliversTickets, FindsTickets, RedactsComments, ReportsChanges, Sink
 from hub.sdk.sources import (
     Completes,
@@ -71,7 +71,7 @@ from hub.sdk.sources import (
     RepliesInPublic,
     Source,
 )
-from hub.sdk.toolbox import HttpSession, Toolbox, Vault, failure_of_transport, rate_limited
+from hub.sdk.toolbox import FetchesMedia, HttpSession, Media, Toolbox, Vault, failure_of_transport, rate_limited
 from hub.sdk.webhooks import WebhookReply, WebhookRequest, check_age, check_hmac_sha256
 
 __all__ = [
@@ -103,6 +103,7 @@ __all__ = [
     "EditsReplies",
     "Event",
     "Failure",
+    "FetchesMedia",
     "Field",
     "FindsReplies",
     "FindsTickets",
@@ -111,6 +112,7 @@ __all__ = [
     "HttpSession",
     "Identity",
     "Kind",
+    "Media",
     "Message",
     "MessageDeleted",
     "MessageSeen",
@@ -139,7 +141,9 @@ __all__ = [
     "Router",
     "Said",
     "Secret",
+    "SetsUp",
     "Settings",
+    "SetupStep",
     "SignatureRejected",
     "Sink",
     "Source",
@@ -157,5 +161,6 @@ __all__ = [
     "check_hmac_sha256",
     "failure_of_transport",
     "hookimpl",
+    "model_validator",
     "rate_limited",
 ]

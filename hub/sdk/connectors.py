@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from hub.sdk.deliveries import Absent, Account, CannotTell, Delivery, Found, Receipt
 from hub.sdk.errors import ConnectorError
-from hub.sdk.messages import AnyEvent, Event, Page
+from hub.sdk.messages import AnyEvent, Event, Page, Value
 from hub.sdk.settings import Settings
 from hub.sdk.toolbox import Toolbox
 from hub.sdk.webhooks import WebhookReply, WebhookRequest
@@ -110,6 +110,35 @@ class ReceivesWebhooks(ABC):
     def answer_handshake(self, request: WebhookRequest) -> WebhookReply | None:
         """Answer a challenge of the vendor, or ``None`` when the request is none. May raise ``SignatureRejected``."""
         return None
+
+
+class SetupStep(Value):
+    """One thing that must be so at the vendor before a connection works.
+
+    ``state``: ``done``, ``missing`` or ``unknown`` (our credentials cannot see it). ``by`` says who does it: the hub
+    (``apply_setup`` does it) or a person, who follows ``instructions`` (text or commands, secrets by their names only).
+    """
+
+    title: str
+    state: Literal["done", "missing", "unknown"]
+    by: Literal["hub", "person"] = "hub"
+    instructions: str = ""
+
+
+class SetsUp(ABC):
+    """Prepares the vendor's side of a connection: fields, queues, webhooks. What it did not make it never removes."""
+
+    @abstractmethod
+    def plan_setup(self, webhook_url: str) -> Sequence[SetupStep]:
+        """Every step with its present state; reads only. ``webhook_url`` is empty when the hub has no public one."""
+
+    @abstractmethod
+    def apply_setup(self, webhook_url: str) -> Sequence[SetupStep]:
+        """Do the missing steps of the hub and return the plan as it is then. Twice does no more than once."""
+
+    @abstractmethod
+    def remove_setup(self) -> Sequence[SetupStep]:
+        """Take back what ``apply_setup`` made and nothing else; return what stays for a person to remove."""
 
 
 class Completes(ABC):

@@ -190,11 +190,15 @@ class CannotTell(Value):
 
 
 class ReplyLimits(Value):
-    """What one reply may hold. ``unit`` says how ``max_length`` counts; every link counts as ``url_length`` if set."""
+    """What one reply may hold. ``unit`` says how ``max_length`` counts; every link counts as ``url_length`` if set.
+
+    ``max_bytes`` is a second limit, in UTF-8 bytes, where the platform has both (Bluesky).
+    """
 
     max_length: int
     unit: Literal["characters", "graphemes", "utf8_bytes"] = "characters"
     url_length: int | None = None
+    max_bytes: int | None = None
     window_hours: float | None = None
 
 

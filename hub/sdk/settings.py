@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 Secret = SecretStr
 """A value that never shows in ``repr``, logs or errors. In TOML: ``{ env = "NAME" }`` or ``{ file = "/path" }``."""
@@ -27,4 +27,4 @@ def _base_url(value: str) -> str:
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 """An address without its trailing slash, https unless it is this machine."""
 
-__all__ = ["BaseUrl", "Field", "Secret", "Settings"]
+__all__ = ["BaseUrl", "Field", "Secret", "Settings", "model_validator"]

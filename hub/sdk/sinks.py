@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks
+from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, SetsUp
 
 
 class Sink(Connector):
@@ -32,5 +32,6 @@ __all__ = [
     "ReceivesWebhooks",
     "RedactsComments",
     "ReportsChanges",
+    "SetsUp",
     "Sink",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks
+from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, SetsUp
 
 
 class Source(Connector):
@@ -47,5 +47,6 @@ __all__ = [
     "ReceivesWebhooks",
     "RepliesInPrivate",
     "RepliesInPublic",
+    "SetsUp",
     "Source",
 ]

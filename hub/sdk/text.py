@@ -42,16 +42,23 @@ def length(text: str, limits: ReplyLimits) -> int:
     return len(text)
 
 
+def fits(text: str, limits: ReplyLimits) -> bool:
+    """True when ``text`` keeps every limit of the platform."""
+    return length(text, limits) <= limits.max_length and (
+        limits.max_bytes is None or len(text.encode()) <= limits.max_bytes
+    )
+
+
 def split(text: str, limits: ReplyLimits, *, reserve: int = 0) -> list[str]:
     """Split ``text`` into parts that fit, at paragraph, sentence, word or at worst grapheme borders.
 
     Parts carry no numbering; ``reserve`` leaves room in each (in the platform's unit). Joining the parts gives back
     all words in order.
     """
-    room = ReplyLimits(max_length=limits.max_length - reserve, unit=limits.unit, url_length=limits.url_length)
+    room = limits.model_copy(update={"max_length": limits.max_length - reserve})
     rest, parts = text.strip(), []
     while rest:
-        if length(rest, room) <= room.max_length:
+        if fits(rest, room):
             parts.append(rest)
             break
         cut = _cut(rest, room)
@@ -76,7 +83,7 @@ def _longest_prefix(text: str, room: ReplyLimits) -> int:
     low, high = 0, len(borders) - 1
     while low < high:  # the length of a prefix never shrinks as it grows, but for the end of a link: checked below
         middle = (low + high + 1) // 2
-        if length(text[: borders[middle]], room) <= room.max_length:
+        if fits(text[: borders[middle]], room):
             low = middle
         else:
             high = middle - 1

@@ -13,7 +13,7 @@ from typing import Any, Literal, Protocol
 import requests
 from requests.adapters import HTTPAdapter
 
-from hub.sdk.errors import OutcomeUnknown, RateLimited, TemporaryFailure
+from hub.sdk.errors import OutcomeUnknown, RateLimited, Refused, TemporaryFailure
 
 DEFAULT_TIMEOUT = (5.0, 20.0)
 """Seconds to connect and to wait for each read. Both together stay well below a delivery's lease."""
@@ -126,9 +126,32 @@ class Vault(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Media:
+    """The bytes of a picture or file. ``mime_type`` is what the server said, without parameters."""
+
+    content: bytes
+    mime_type: str
+    name: str
+
+
+class FetchesMedia(Protocol):
+    """Fetches a file that a message points at."""
+
+    def __call__(self, url: str, *, max_bytes: int) -> Media:
+        """The file at ``url``. Raises ``Refused`` when the address is not public, the file is gone or larger than
+        ``max_bytes``; ``TemporaryFailure`` when it cannot be had now. Needs no login: sends no credentials."""
+
+
+def no_media(url: str, *, max_bytes: int) -> Media:
+    """Refuses every file: the default of a toolbox made outside the hub."""
+    raise Refused("no files can be fetched here")
+
+
+@dataclass(frozen=True, slots=True)
 class Toolbox:
-    """``now`` is the hub's clock (UTC, aware). ``log`` is bound to the connection; never log customer text above
-    debug. ``made_at`` is when the connection was made: nothing older is ever answered."""
+    """``fetch_media`` gets the file behind an attachment, from public addresses only. ``now`` is the hub's clock (UTC,
+    aware). ``log`` is bound to the connection; never log customer text above debug. ``made_at`` is when the
+    connection was made: nothing older is ever answered."""
 
     connection: str
     http: HttpSession
@@ -137,3 +160,4 @@ class Toolbox:
     log: logging.LoggerAdapter[logging.Logger]
     public_url: str = ""
     made_at: datetime | None = None
+    fetch_media: FetchesMedia = no_media

@@ -119,5 +119,6 @@ def assemble(
         public_url=config.hub.public_url,
         proxy=config.http.proxy,
         ca_file=config.http.ca_file,
+        local_media=config.http.local_media,
     )
     return Assembled(hub, problems)
