@@ -21,11 +21,6 @@ ifneq ($(DATA),)
 export HUB_TEST_DATA := $(abspath $(DATA))
 endif
 T ?=
-# Third-party descriptions and recordings the tests are held against: make test DATA=../shared/data
-DATA ?=
-ifneq ($(DATA),)
-export HUB_TEST_DATA := $(abspath $(DATA))
-endif
 
 .PHONY: help run test check lint format types imports crash bench-flow replay browser clean distclean
 
