@@ -35,9 +35,10 @@ def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: 
     if last is None:
         return Plan(refused="no_conversation")
     conversation = tickets.conversation_by_id(connection, last.conversation_id)
-    source = hub.connected[conversation.connection]
+    source = hub.connected.get(conversation.connection)
     needed = RepliesInPrivate if last.privacy == "direct" else RepliesInPublic
-    if not source.has(needed):
+    # A connection that is left out for now gets its answers when it is back.
+    if not source.has(needed) if source else conversation.connection not in hub.left_out:
         return Plan(refused="cannot_reply")
     text = clean(text)
     if not text:

@@ -148,9 +148,10 @@ def _shown(fields: dict[str, str]) -> dict[str, str]:
 
 
 def sink_of(hub: Hub, wanted: str) -> str:
-    """The team's sink; in the trial, where no sink of that name is connected, the only one there is."""
+    """The team's sink, also while it is left out: its tickets wait for it and never open in another helpdesk. In the
+    trial, where no sink of that name is configured, the only one there is."""
     sinks = hub.sinks()
-    return wanted if wanted in sinks or not sinks else sinks[0]
+    return wanted if wanted in sinks or wanted in hub.left_out or not sinks else sinks[0]
 
 
 def _follow_up(hub: Hub, tx: Tx, ticket: Row[Any], message: Message, *, reopen: bool) -> None:

@@ -82,6 +82,8 @@ class Hub:
     proxy: str = ""
     ca_file: str = ""
     local_media: bool = False
+    left_out: Mapping[str, ConnectionConfig] = field(default_factory=dict)
+    """Configured connections that could not start: what is meant for them waits."""
     random: random.Random = field(default_factory=random.Random)  # noqa: S311 - jitter
     nudge: Callable[[str], None] = lambda what: None
     checked: set[str] = field(default_factory=set)

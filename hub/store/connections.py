@@ -56,6 +56,11 @@ def every(connection: Connection) -> Sequence[Row[Any]]:
     return connection.execute(select(t.connection).order_by(t.connection.c.name)).all()
 
 
+def names(connection: Connection) -> set[str]:
+    """The names of all connections, also of those no longer configured."""
+    return set(connection.scalars(select(t.connection.c.name)))
+
+
 def change(tx: Tx, name: str, **values: Any) -> None:
     """Set columns of one connection."""
     tx.connections.pop(name, None)

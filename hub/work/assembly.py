@@ -120,5 +120,6 @@ def assemble(
         proxy=config.http.proxy,
         ca_file=config.http.ca_file,
         local_media=config.http.local_media,
+        left_out={name: one for name, one in config.connections.items() if one.enabled and name in broken},
     )
     return Assembled(hub, problems)

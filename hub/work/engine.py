@@ -38,6 +38,13 @@ class Engine:
                     tx, name=name, connector=one.connector.name, side=one.side, mode=one.config.mode, now=now
                 )
                 connections.change(tx, name, probe_at=None)  # whose account is it, before anything is read or said
+            # A sink that never started yet can still be what tickets wait for.
+            known, sinks = connections.names(tx.connection), {team.sink for team in self.hub.teams.teams.values()}
+            for name, config in self.hub.left_out.items():
+                if name in sinks - known:
+                    connections.ensure(
+                        tx, name=name, connector=config.connector, side="sink", mode=config.mode, now=now
+                    )
             return deliveries.recover(tx, now=now, everything=alone)
 
         freed = self.hub.store.run(unit)

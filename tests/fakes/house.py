@@ -42,13 +42,26 @@ class Clock:
 class House:
     """Everything of one test. ``restart`` throws the hub's process state away, as a crash would."""
 
-    def __init__(self, url: str, *, mode: str = "live", sink_mode: str = "live", seed: int = 1) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        mode: str = "live",
+        sink_mode: str = "live",
+        seed: int = 1,
+        left_out: tuple[str, ...] = (),
+        second_desk: bool = False,
+    ) -> None:
         self.url, self.clock, self.seed = url, Clock(), seed
         self.network = FakeNetwork(now=self.clock.stamp)
         self.helpdesk = FakeHelpdesk(now=self.clock.stamp)
         IN_PROCESS["in-process:network"] = self.network
+        self.other_helpdesk = FakeHelpdesk(now=self.clock.stamp)
         IN_PROCESS["in-process:helpdesk"] = self.helpdesk
-        self.modes = {"network": mode, "desk": sink_mode}
+        IN_PROCESS["in-process:other"] = self.other_helpdesk
+        self.left_out = left_out
+        self.second_desk = second_desk
+        self.modes = {"network": mode, "desk": sink_mode, "other": sink_mode}
         self.timing = Timing()
         self.routers: list[Any] = []
         self.categories: dict[str, Category] = {}
@@ -63,13 +76,18 @@ class House:
 
     def start(self) -> None:
         """Bring the hub up on the database as it is."""
+        every = {
+            "network": self.connected("network", FakeSource, "in-process:network"),
+            "desk": self.connected("desk", FakeSink, "in-process:helpdesk"),
+            "other": self.connected("other", FakeSink, "in-process:other"),
+        }
+        if not self.second_desk:
+            del every["other"]
         self.hub = Hub(
             store=self.store,
             cipher=Cipher(Fernet.generate_key()),
-            connected={
-                "network": self.connected("network", FakeSource, "in-process:network"),
-                "desk": self.connected("desk", FakeSink, "in-process:helpdesk"),
-            },
+            connected={name: one for name, one in every.items() if name not in self.left_out},
+            left_out={name: one.config for name, one in every.items() if name in self.left_out},
             routers=self.routers,
             teams=Teams(default_team="care", teams={"care": Team(name="care", sink="desk", group="Care")}),
             categories=self.categories,
