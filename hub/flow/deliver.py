@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.flow import settle
+from hub.flow import retry, settle
 from hub.flow.hub import Hub
 from hub.flow.sealing import unseal
-from hub.sdk import Absent, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply
+from hub.sdk import Absent, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply, Sink
 from hub.sdk.connectors import Delivers, Finds
 from hub.sdk.deliveries import AnyBody
 from hub.store import Row, Tx, connections, deliveries, records
@@ -22,12 +22,35 @@ log = logging.getLogger("hub.deliver")
 NO_KEY_MARGIN = timedelta(minutes=1)
 
 
+STARTED_AT_ONCE = 8
+QUICKEST = timedelta(milliseconds=1)
+SETTLE_AFTER = timedelta(milliseconds=100)
+"""A slow vendor's receipts are written after this time; what has not left by then starts anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What one sender holds."""
 
     token: str
     until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A delivery whose ``sending`` is committed. ``body`` is the frozen one; the connector gets it unsealed."""
+
+    row: Row[Any]
+    body: AnyBody
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of it; ``None``: it did not leave."""
+
+    started: Started
+    outcome: Receipt | Failure | Exception | None
 
 
 def drain(hub: Hub, name: str, *, lanes: int = 16, rounds: int = 10) -> int:
@@ -80,37 +103,85 @@ def _one_round(hub: Hub, name: str, heads: list[Row[Any]], claim: Claim) -> list
     for head in heads:
         if head.state == "unknown":
             following += _look(hub, name, head, claim)
-    for start in range(0, len(to_send), connector.batch):
-        following += _send(hub, name, connector, to_send[start : start + connector.batch], claim)
-    return following
+    return following + _send(hub, name, connector, to_send, claim)
+
+
+def _at_once(hub: Hub, name: str, connector: Delivers) -> int:
+    """How many deliveries share the commit of their start: what this vendor takes in a tenth of a second.
+
+    After a crash each of them counts as sent, so only where we can find out, and never for what a customer would read:
+    ``hub stop-talking`` must halt that at once.
+    """
+    findable = isinstance(connector, Finds) or connector.idempotent_for is not None
+    if not isinstance(connector, Sink) or not findable:
+        return connector.batch
+    return max(connector.batch, min(STARTED_AT_ONCE, int(SETTLE_AFTER / max(hub.calls(name).pace, QUICKEST))))
 
 
 def _send(hub: Hub, name: str, connector: Delivers, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
-    if hub.now() + hub.timing.call >= claim.until:
-        hub.store.run(lambda tx: _give_back(tx, heads, claim))
-        return []
-    started: list[Row[Any]] = hub.store.run(lambda tx: _start(hub, tx, name, heads, claim))
-    if not started:
-        return []
-    outcomes: list[Receipt | Failure | Exception]
-    try:
-        outcomes = list(connector.deliver([_as_delivery(hub, row) for row in started]))
-        if len(outcomes) != len(started):
-            outcomes = [OutcomeMismatch(len(started), len(outcomes))] * len(started)
-    except Exception as error:  # every class of error has its handler in settle
-        outcomes = [error] * len(started)
-    calls = hub.calls(name).take()
-    traces = [_trace(outcome) for outcome in outcomes]
+    """Send ``heads``; what came of some is written in the commit that starts the next ones."""
+    following: list[Row[Any]] = []
+    sent: list[Sent] = []
+    while heads or sent:
+        batch, heads = heads[: (step := _at_once(hub, name, connector))], heads[step:]
+        calls = hub.calls(name).take()
 
-    def unit(tx: Tx) -> list[Row[Any]]:
-        connections.add_calls(tx, name, calls)
-        following = []
-        for row, outcome, trace in zip(started, outcomes, traces, strict=True):
-            settle.settle(hub, tx, row, outcome, trace=trace, token=claim.token)
-            following += _next(hub, tx, row, claim)
-        return following
+        def unit(
+            tx: Tx, sent: list[Sent] = sent, batch: list[Row[Any]] = batch, calls: int = calls
+        ) -> tuple[list[Row[Any]], list[Started]]:
+            return _settle(hub, tx, name, sent, claim, calls), _start(hub, tx, name, batch, claim)
 
-    return hub.store.run(unit)
+        more, started = hub.store.run(unit)
+        following += more
+        began = hub.now()
+        sent = _call(hub, connector, started, claim)
+        left = sum(one.outcome is not None for one in sent)
+        if left:
+            hub.calls(name).pace = (hub.now() - began) / left
+    return following
+
+
+def _call(hub: Hub, connector: Delivers, started: list[Started], claim: Claim) -> list[Sent]:
+    """Call the vendor for each; ``None`` as the outcome of those that did not leave, because one before them failed in
+    a way that may concern them too, or took too long."""
+    sent: list[Sent] = []
+    began, going = hub.now(), True
+    for first in range(0, len(started), connector.batch):
+        chunk = started[first : first + connector.batch]
+        now = hub.now()
+        if not going or now + hub.timing.call >= claim.until or (first and now - began > SETTLE_AFTER):
+            sent += [Sent(one, None) for one in chunk]
+            continue
+        outcomes: list[Receipt | Failure | Exception]
+        try:
+            outcomes = list(connector.deliver([one.delivery for one in chunk]))
+            if len(outcomes) != len(chunk):
+                outcomes = [OutcomeMismatch(len(chunk), len(outcomes))] * len(chunk)
+        except Exception as error:  # every class of error has its handler in settle
+            outcomes = [error] * len(chunk)
+        going = all(_concerns_one(outcome) for outcome in outcomes)
+        sent += [Sent(one, outcome) for one, outcome in zip(chunk, outcomes, strict=True)]
+    return sent
+
+
+def _concerns_one(outcome: Receipt | Failure | Exception) -> bool:
+    """True when the next delivery need not wait for what this outcome does to the connection."""
+    error = outcome.error if isinstance(outcome, Failure) else outcome
+    return not isinstance(error, Exception) or retry.action_for(error) == "park"
+
+
+def _settle(hub: Hub, tx: Tx, name: str, sent: list[Sent], claim: Claim, calls: int) -> list[Row[Any]]:
+    """Write what came of each; return the next heads of their lanes."""
+    connections.add_calls(tx, name, calls)
+    following = []
+    for one in sent:
+        if one.outcome is None:
+            deliveries.unstart(tx, one.started.row, token=claim.token, now=hub.now())
+        else:
+            body, trace = one.started.body, _trace(one.outcome)
+            settle.settle(hub, tx, one.started.row, body, one.outcome, trace=trace, token=claim.token)
+        following += _next(hub, tx, one.started.row, claim)
+    return following
 
 
 class OutcomeMismatch(Exception):
@@ -133,18 +204,19 @@ def _next(hub: Hub, tx: Tx, row: Row[Any], claim: Claim) -> list[Row[Any]]:
     connection = connections.seen(tx, row.connection)
     blocked = connection.blocked_until is not None and connection.blocked_until > now
     free = not connection.paused and not blocked and not _silenced(tx, connection)
-    head = None
-    if free and now + hub.timing.call < claim.until:
-        head = deliveries.claim_head(tx, row.lane_id, token=claim.token, until=claim.until, now=now)
-    if head is None:
+    if not free or now + hub.timing.call >= claim.until:
         deliveries.release_lane(tx, row.lane_id, token=claim.token)
         return []
-    return [head]
+    head = deliveries.follow_lane(tx, row.lane_id, token=claim.token, until=claim.until, now=now)
+    return [] if head is None else [head]
 
 
-def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
+def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> list[Started]:
     """Commit ``sending`` for what may go; the rest is given back or ends here."""
-    now, started = hub.now(), []
+    now, started = hub.now(), list[Started]()
+    if heads and now + hub.timing.call >= claim.until:
+        _give_back(tx, heads, claim)
+        return []
     connection = connections.seen(tx, name)
     for head in heads:
         if connection.paused or _silenced(tx, connection):
@@ -160,7 +232,9 @@ def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> 
         text = head.body if resolved is body else resolved.model_dump_json()
         row = deliveries.start(tx, head.id, token=claim.token, body=text, now=now)
         if row is not None:
-            started.append(row)
+            # A later attempt sends what the first one sent, whatever would be resolved now.
+            frozen = resolved if row.attempts == 1 else settle.BODY.validate_json(row.body)
+            started.append(Started(row, frozen, _as_delivery(hub, row, frozen)))
     return started
 
 
@@ -183,10 +257,10 @@ def _resolve(tx: Tx, head: Row[Any], body: AnyBody) -> AnyBody | str:
     return body
 
 
-def _as_delivery(hub: Hub, row: Row[Any]) -> Delivery:
+def _as_delivery(hub: Hub, row: Row[Any], body: AnyBody) -> Delivery:
     return Delivery(
         key=row.uuid,
-        body=unseal(hub, settle.BODY.validate_json(row.body)),
+        body=unseal(hub, body),
         attempt=row.attempts,
         first_attempt_at=row.first_attempt_at,
     )
@@ -209,7 +283,7 @@ def _look(hub: Hub, name: str, head: Row[Any], claim: Claim) -> list[Row[Any]]:
         outcome = CannotTell(reason="this vendor cannot be asked whether it arrived")
     else:
         try:
-            outcome = connector.find(_as_delivery(hub, head))
+            outcome = connector.find(_as_delivery(hub, head, settle.BODY.validate_json(head.body)))
         except Exception as error:  # every class of error has its handler in settle
             outcome = error
     calls = hub.calls(name).take()

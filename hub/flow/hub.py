@@ -131,10 +131,12 @@ class Hub:
 
 
 class CallCounter:
-    """Counts calls until somebody writes them down."""
+    """Counts calls until somebody writes them down, and remembers how quick they were."""
 
     def __init__(self) -> None:
         self.waiting = 0
+        self.pace = timedelta()
+        """How long one delivery took of late."""
 
     def count(self) -> None:
         """One more call."""

@@ -29,10 +29,12 @@ log = logging.getLogger("hub.settle")
 BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
 
 
-def settle(hub: Hub, tx: Tx, row: Row[Any], outcome: Receipt | Failure | Exception, *, trace: str, token: str) -> None:
+def settle(
+    hub: Hub, tx: Tx, row: Row[Any], body: AnyBody, outcome: Receipt | Failure | Exception, *, trace: str, token: str
+) -> None:
     """Write the outcome of an attempt and what follows. Nothing happens when the claim is no longer ours."""
     if isinstance(outcome, Receipt):
-        received(hub, tx, row, outcome, token=token)
+        received(hub, tx, row, outcome, token=token, body=body)
         return
     error: Exception = outcome.error if isinstance(outcome, Failure) else outcome
     action = retry.action_for(error)
@@ -121,10 +123,13 @@ def _tell_parked(hub: Hub, tx: Tx, row: Row[Any], summary: str, *, now: datetime
     compose.tell_refusal(hub, tx, ticket, cause=cause, why=summary, step=step, now=now)
 
 
-def received(hub: Hub, tx: Tx, row: Row[Any], receipt: Receipt, *, token: str | None) -> None:
-    """Write the receipt and what follows from it. ``token`` is ``None`` when the proof came by another way."""
+def received(
+    hub: Hub, tx: Tx, row: Row[Any], receipt: Receipt, *, token: str | None, body: AnyBody | None = None
+) -> None:
+    """Write the receipt and what follows from it. ``token`` is ``None`` when the proof came by another way; ``body``
+    is the row's, when it was read already."""
     now = hub.now()
-    body = BODY.validate_json(row.body)
+    body = body or BODY.validate_json(row.body)
     values: dict[str, Any] = {
         "state": "done",
         "reason": "",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, select, text, update
 
 from hub.store import rows
 from hub.store import tables as t
+from hub.store.prepared import run
 from hub.store.upsert import insert_new, insert_or_update
 from hub.store.writer import Tx
 
@@ -70,7 +71,7 @@ def change(tx: Tx, name: str, **values: Any) -> None:
 def add_calls(tx: Tx, name: str, calls: int) -> None:
     """Add to the connection's bill."""
     if calls:
-        row = tx.execute(_ADD_CALLS, {"where_name": name, "more": calls}).first()
+        row = run(tx.connection, _ADD_CALLS, {"where_name": name, "more": calls}).first()
         if row is not None:
             tx.connections[name] = row
 

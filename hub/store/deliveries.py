@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, or_, select
 from hub.store import rows
 from hub.store import tables as t
 from hub.store.columns import Utc
+from hub.store.prepared import run
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
@@ -26,6 +27,7 @@ HELD_BY_UNKNOWN = "unknown outcome: "
 _NOT_ENDED = text("delivery.state NOT IN ('done', 'superseded', 'discarded')")
 
 _LANE = select(t.lane).where(*rows.where(t.lane, "connection", "key")).with_for_update()
+_LANE_BY_ID = select(t.lane.c.id).where(*rows.where(t.lane, "id")).with_for_update()
 _LANE_IS_FREE = or_(t.lane.c.lease_until.is_(None), t.lane.c.lease_until <= bindparam("now"))
 _DUE_LANES = select(t.lane.c.id).where(
     t.lane.c.connection == bindparam("connection"), t.lane.c.due_at <= bindparam("now"), _LANE_IS_FREE
@@ -98,7 +100,7 @@ def enqueue(
     }
     made_lane = insert_new(tx, t.lane, new_lane, key=["connection", "key"])
     # The row lock keeps a worker that is just finishing this lane from overwriting due_at on PostgreSQL.
-    lane_row = made_lane or tx.execute(_LANE, rows.at({"connection": connection, "key": lane})).one()
+    lane_row = made_lane or run(tx.connection, _LANE, rows.at({"connection": connection, "key": lane})).one()
     values: dict[str, Any] = {
         "key": key,
         "uuid": str(uuid.uuid5(NAMESPACE, key)),
@@ -160,7 +162,7 @@ def _not_ended(connection: Connection, lane_id: int) -> Iterator[Row[Any]]:
     """A lane's deliveries in order, a page at a time: parked ones may be many, and the head is mostly the first."""
     after = 0
     while True:
-        page = connection.execute(_OPEN_OF_LANE, {**rows.at({"lane_id": lane_id}), "after": after}).all()
+        page = run(connection, _OPEN_OF_LANE, {**rows.at({"lane_id": lane_id}), "after": after}).all()
         yield from page
         if len(page) < HEADS_AT_ONCE:
             return
@@ -176,9 +178,9 @@ def claim(
     """
     wanted: dict[str, Any] = {"connection": connection, "now": now, "most": limit}
     if shard is None:
-        due = tx.execute(_CLAIMABLE, wanted)
+        due = run(tx.connection, _CLAIMABLE, wanted)
     else:
-        due = tx.execute(_CLAIMABLE_OF_SHARD, {**wanted, "shard": shard})
+        due = run(tx.connection, _CLAIMABLE_OF_SHARD, {**wanted, "shard": shard})
     lane_ids = [row.id for row in due]
     if not lane_ids:
         return []
@@ -186,10 +188,8 @@ def claim(
     tx.execute(_CLAIM, {"lane_ids": lane_ids, "claim_token": token, "lease_until": until})
     heads = []
     for lane_id in lane_ids:
-        row = claim_head(tx, lane_id, token=token, until=until, now=now)
-        if row is None:
-            release_lane(tx, lane_id, token=token)
-        else:
+        row = follow_lane(tx, lane_id, token=token, until=until, now=now)
+        if row is not None:
             heads.append(row)
     return heads
 
@@ -209,8 +209,20 @@ def claim_head(tx: Tx, lane_id: int, *, token: str, until: datetime, now: dateti
 
 def release_lane(tx: Tx, lane_id: int, *, token: str) -> None:
     """Give a lane back; it is due again when its head is."""
-    if rows.change(tx, t.lane, {"id": lane_id, "claim_token": token}, {"claim_token": "", "lease_until": None}):
-        refresh_lane(tx, lane_id)
+    if tx.connection.dialect.name != "sqlite":
+        # Whoever enqueues locks the lane first: read the head before that, and its due_at would be overwritten.
+        run(tx.connection, _LANE_BY_ID, rows.at({"id": lane_id}))
+    head = head_of(tx.connection, lane_id)
+    free = {"claim_token": "", "lease_until": None, "due_at": None if head is None else head.due_at}
+    rows.change(tx, t.lane, {"id": lane_id, "claim_token": token}, free)
+
+
+def follow_lane(tx: Tx, lane_id: int, *, token: str, until: datetime, now: datetime) -> Row[Any] | None:
+    """Claim a held lane's next head, or give the lane back when there is none."""
+    head = claim_head(tx, lane_id, token=token, until=until, now=now)
+    if head is None:
+        release_lane(tx, lane_id, token=token)
+    return head
 
 
 def unclaim(tx: Tx, delivery_id: int, *, token: str, due_at: datetime | None = None) -> None:
@@ -227,7 +239,7 @@ def start(tx: Tx, delivery_id: int, *, token: str, body: str, now: datetime) -> 
     ``body`` is frozen by the first attempt: later ones send what that one sent.
     """
     mine = rows.at({"id": delivery_id, "claim_token": token})
-    row = tx.execute(_START, {**mine, "now": now, "first_body": body}).first()
+    row = run(tx.connection, _START, {**mine, "now": now, "first_body": body}).first()
     if row is not None:
         rows.insert(tx, t.attempt, {"delivery_id": delivery_id, "started_at": now})
     return row
@@ -244,7 +256,7 @@ def end_attempt(
         "detail": detail[:4000],
         "vendor_request_id": request_id,
     }
-    if not tx.execute(_END_ATTEMPT, {**rows.at({"delivery_id": delivery_id}), **values}).rowcount:
+    if not run(tx.connection, _END_ATTEMPT, {**rows.at({"delivery_id": delivery_id}), **values}).rowcount:
         rows.insert(tx, t.attempt, {"delivery_id": delivery_id, "started_at": now, **values})
 
 
@@ -253,6 +265,14 @@ def settle(tx: Tx, delivery_id: int, *, token: str, **values: Any) -> Row[Any] |
     new holder looks for it)."""
     values = {"claim_token": "", "lease_until": None, **values}
     return rows.change_returning(tx, t.delivery, {"id": delivery_id, "claim_token": token}, values)
+
+
+def unstart(tx: Tx, row: Row[Any], *, token: str, now: datetime) -> None:
+    """Take back a start whose bytes never left: the delivery waits as if it had not been tried."""
+    first = None if row.attempts <= 1 else row.first_attempt_at
+    values: dict[str, Any] = {"state": "waiting", "attempts": row.attempts - 1, "first_attempt_at": first}
+    if settle(tx, row.id, token=token, **values) is not None:
+        end_attempt(tx, row.id, now=now, outcome="not sent")
 
 
 def change(tx: Tx, delivery_id: int, **values: Any) -> None:
@@ -341,7 +361,7 @@ def waiting_update(connection: Connection, ticket_id: int, sink: str) -> Row[Any
 def open_for(connection: Connection, ticket_id: int, sink: str, verb: str) -> Row[Any] | None:
     """A delivery of this verb that has not ended."""
     wanted = rows.at({"ticket_id": ticket_id, "connection": sink, "verb": verb})
-    return connection.execute(_OPEN_FOR, wanted).first()
+    return run(connection, _OPEN_FOR, wanted).first()
 
 
 def of_message(connection: Connection, message_id: int, *, connection_name: str) -> Sequence[Row[Any]]:
@@ -393,4 +413,4 @@ def count_by_state(connection: Connection) -> Sequence[Row[Any]]:
 
 def any_due(connection: Connection, name: str, *, now: datetime) -> bool:
     """True when a sender of this connection has something to claim."""
-    return connection.execute(_ANY_DUE, {"connection": name, "now": now}).first() is not None
+    return run(connection, _ANY_DUE, {"connection": name, "now": now}).first() is not None

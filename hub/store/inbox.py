@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, s
 from hub.sdk import AnyEvent
 from hub.store import rows
 from hub.store import tables as t
+from hub.store.prepared import run
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
@@ -112,7 +113,7 @@ def lane_of(event: AnyEvent) -> str:
 
 def due(connection: Connection, name: str, *, now: datetime, limit: int) -> Sequence[Row[Any]]:
     """A connection's new events that may go on, oldest first. One that must wait holds the later ones of its lane."""
-    return connection.execute(_DUE, {"name": name, "now": now, "most": limit}).all()
+    return run(connection, _DUE, {"name": name, "now": now, "most": limit}).all()
 
 
 def nudged(name: str) -> str:
@@ -122,7 +123,7 @@ def nudged(name: str) -> str:
 
 def with_due(connection: Connection, *, now: datetime) -> list[str]:
     """The connections that have events due."""
-    return list(connection.execute(_WITH_DUE, {"now": now}).scalars())
+    return list(run(connection, _WITH_DUE, {"now": now}).scalars())
 
 
 def by_id(connection: Connection, inbox_id: int) -> Row[Any] | None:
@@ -132,7 +133,7 @@ def by_id(connection: Connection, inbox_id: int) -> Row[Any] | None:
 
 def is_new(tx: Tx, inbox_id: int) -> bool:
     """True while the event is still to be done: the check that makes a unit safe to run twice."""
-    return tx.execute(_IS_NEW, rows.at({"id": inbox_id})).first() is not None
+    return run(tx.connection, _IS_NEW, rows.at({"id": inbox_id})).first() is not None
 
 
 def finish(

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, select, update
 from hub.sdk import Decision, Message
 from hub.store import rows
 from hub.store import tables as t
+from hub.store.prepared import run
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
@@ -151,7 +152,7 @@ def of_ticket(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:
 
 def last_inbound(connection: Connection, ticket_id: int) -> Row[Any] | None:
     """The customer's newest message of a ticket that is still there: what an answer goes under."""
-    return connection.execute(_LAST_INBOUND, rows.at({"ticket_id": ticket_id})).first()
+    return run(connection, _LAST_INBOUND, rows.at({"ticket_id": ticket_id})).first()
 
 
 def add_decision(

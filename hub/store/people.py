@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select
 from hub.sdk import Identity, Thread
 from hub.store import rows
 from hub.store import tables as t
+from hub.store.prepared import run
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
@@ -64,7 +65,8 @@ def identity_by_id(connection: Connection, identity_id: int) -> Row[Any]:
 
 def customer_of(connection: Connection, identity_id: int) -> int | None:
     """The customer an identity belongs to now."""
-    return connection.execute(_CUSTOMER_OF, rows.at({"identity_id": identity_id})).scalar()
+    row = run(connection, _CUSTOMER_OF, rows.at({"identity_id": identity_id})).first()
+    return None if row is None else int(row[0])
 
 
 def as_identity(row: Row[Any]) -> Identity:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, and_, select, text, update
 
 from hub.store import rows
 from hub.store import tables as t
+from hub.store.prepared import run
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
@@ -20,7 +21,7 @@ _RETIRE = update(t.record_link).where(_ACTIVE_OF_TICKET)
 
 def active(connection: Connection, ticket_id: int, sink: str) -> Row[Any] | None:
     """The one active record of a ticket at a sink."""
-    return connection.execute(_ACTIVE, rows.at({"ticket_id": ticket_id, "connection": sink})).first()
+    return run(connection, _ACTIVE, rows.at({"ticket_id": ticket_id, "connection": sink})).first()
 
 
 def find(connection: Connection, sink: str, vendor_id: str) -> Row[Any] | None:
@@ -33,7 +34,7 @@ def link(tx: Tx, *, ticket_id: int, sink: str, vendor_id: str, url: str, version
     known = find(tx.connection, sink, vendor_id)
     if known is not None:
         return known
-    tx.execute(_RETIRE, {**rows.at({"ticket_id": ticket_id, "connection": sink}), "active": False})
+    run(tx.connection, _RETIRE, {**rows.at({"ticket_id": ticket_id, "connection": sink}), "active": False})
     values = {
         "ticket_id": ticket_id,
         "connection": sink,

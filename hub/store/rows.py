@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Insert, Row, Select, Table, Update, bindparam, select, update
 
+from hub.store.prepared import run
 from hub.store.writer import Tx
 
 Columns = tuple[str, ...]
@@ -28,32 +29,32 @@ def at(key: Mapping[str, Any]) -> dict[str, Any]:
 
 def find(connection: Connection, table: Table, key: Mapping[str, Any]) -> Row[Any] | None:
     """The row with these values, or ``None``."""
-    return connection.execute(_select(table, tuple(key)), at(key)).first()
+    return run(connection, _select(table, tuple(key)), at(key)).first()
 
 
 def one(connection: Connection, table: Table, key: Mapping[str, Any]) -> Row[Any]:
     """The row with these values; raises ``NoResultFound``."""
-    return connection.execute(_select(table, tuple(key)), at(key)).one()
+    return run(connection, _select(table, tuple(key)), at(key)).one()
 
 
 def insert(tx: Tx, table: Table, values: dict[str, Any]) -> None:
     """Make a row."""
-    tx.execute(_insert(table, returning=False), values)
+    run(tx.connection, _insert(table, returning=False), values)
 
 
 def insert_returning(tx: Tx, table: Table, values: dict[str, Any]) -> Row[Any]:
     """Make a row and return it."""
-    return tx.execute(_insert(table, returning=True), values).one()
+    return run(tx.connection, _insert(table, returning=True), values).one()
 
 
 def change(tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     """Set columns of the rows with these values; return how many there were."""
-    return int(tx.execute(_update(table, tuple(key), returning=False), {**at(key), **values}).rowcount)
+    return run(tx.connection, _update(table, tuple(key), returning=False), {**at(key), **values}).rowcount
 
 
 def change_returning(tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> Row[Any] | None:
     """Set columns of the one row with these values and return it as it is now; ``None``: there is none."""
-    return tx.execute(_update(table, tuple(key), returning=True), {**at(key), **values}).first()
+    return run(tx.connection, _update(table, tuple(key), returning=True), {**at(key), **values}).first()
 
 
 @cache

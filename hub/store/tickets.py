@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from hub.store import rows
 from hub.store import tables as t
+from hub.store.prepared import run
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
@@ -52,11 +53,11 @@ def for_message(
     never share a ticket: an answer to the one must not appear under the other.
     """
     mine = rows.at({"identity_id": identity_id, "connection": source})
-    candidates = [row for row in connection.execute(_OPEN_OF_CUSTOMER, mine).all() if row.private == private]
+    candidates = [row for row in run(connection, _OPEN_OF_CUSTOMER, mine).all() if row.private == private]
     if not candidates:
         return None, False
     in_thread = rows.at({"thread_id": thread_id, "identity_id": identity_id})
-    here = {row.ticket_id for row in connection.execute(_TICKETS_HERE, in_thread)}
+    here = {row.ticket_id for row in run(connection, _TICKETS_HERE, in_thread)}
     for row in candidates:
         if row.id in here and row.status != "solved":
             return row, False
@@ -76,7 +77,7 @@ def create(tx: Tx, **values: Any) -> Row[Any]:
 
 def change(tx: Tx, ticket_id: int, *, now: datetime, **values: Any) -> Row[Any]:
     """Set columns of a ticket and return it as it is now; its version goes up."""
-    return tx.execute(_CHANGE, {"where_id": ticket_id, "updated_at": now, **values}).one()
+    return run(tx.connection, _CHANGE, {"where_id": ticket_id, "updated_at": now, **values}).one()
 
 
 def see_conversation(

@@ -9,18 +9,19 @@ from typing import Any
 from sqlalchemy import Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hub.store.prepared import run
 from hub.store.writer import Tx
 
 
 def insert_new(tx: Tx, table: Table, values: dict[str, Any], *, key: Sequence[str]) -> Row[Any] | None:
     """Insert one row and return it; ``None`` when a row with the same ``key`` columns exists."""
-    return tx.execute(_insert_new(tx.connection.dialect.name, table, tuple(key)), values).first()
+    return run(tx.connection, _insert_new(tx.connection.dialect.name, table, tuple(key)), values).first()
 
 
 def insert_or_update(tx: Tx, table: Table, values: dict[str, Any], *, key: Sequence[str]) -> Row[Any]:
     """Insert one row, or set its other columns when the key exists; return it as it is now."""
     changed = tuple(name for name in values if name not in key)
-    return tx.execute(_insert_or_update(tx.connection.dialect.name, table, tuple(key), changed), values).one()
+    return run(tx.connection, _insert_or_update(tx.connection.dialect.name, table, tuple(key), changed), values).one()
 
 
 @cache
