@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+import regex
+
 from hub.configuration import Category
 from hub.configuration.categories import as_word
+
+LONG = 4_000
+"""Characters from which on other threads may run meanwhile: for less, waiting for one's turn again costs more."""
+
+
+@cache
+def _compiled(pattern: str) -> regex.Pattern[str]:
+    return regex.compile(pattern)
 
 
 def find_fields(category: Category | None, text: str, known: dict[str, str]) -> dict[str, str]:
     """The category's fields that ``text`` holds, for those that say what to look for (``find``); known ones are kept
     as they are. A field's ``pattern`` is for whole answers and too loose for a text: it only refuses what was found."""
-    import regex
-
     found = dict(known)
     for field in category.fields if category else ():
         if field.name in found or not field.find:
             continue
         try:
-            for match in regex.finditer(as_word(field.find), text, timeout=0.2):
+            for match in _compiled(as_word(field.find)).finditer(text, timeout=0.2, concurrent=len(text) > LONG):
                 value = match.group(0)
-                if not field.pattern or regex.fullmatch(field.pattern, value, timeout=0.2):
+                if not field.pattern or _compiled(field.pattern).fullmatch(value, timeout=0.2):
                     found[field.name] = value
                     break
         except TimeoutError:

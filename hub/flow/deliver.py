@@ -53,7 +53,7 @@ class Sent:
     outcome: Receipt | Failure | Exception | None
 
 
-def drain(hub: Hub, name: str, *, lanes: int = 16, rounds: int = 10) -> int:
+def drain(hub: Hub, name: str, *, rounds: int = 10) -> int:
     """Send what is due at one connection; return how many deliveries were handled.
 
     Each claimed lane is followed for up to ``rounds`` deliveries, so that a conversation is not interrupted.
@@ -62,13 +62,18 @@ def drain(hub: Hub, name: str, *, lanes: int = 16, rounds: int = 10) -> int:
     if not connected.has(Delivers):
         return 0
     claim = Claim(uuid.uuid4().hex, hub.now() + hub.timing.lease)
+    connector = hub.instance(name)
+    assert isinstance(connector, Delivers)  # noqa: S101 - its role says so
+    lanes = 2 * _at_once(hub, name, connector)
     heads = hub.store.run(lambda tx: _claim(hub, tx, name, claim, lanes))
+    if len(heads) == lanes:
+        hub.nudge(name)  # there may be more: another sender looks
     handled = 0
     for _ in range(rounds):
         if not heads:
             return handled
         handled += len(heads)
-        heads = _one_round(hub, name, heads, claim)
+        heads = _one_round(hub, name, connector, heads, claim)
     hub.store.run(lambda tx: _give_back(tx, heads, claim))
     return handled
 
@@ -94,10 +99,8 @@ def _give_back(tx: Tx, heads: list[Row[Any]], claim: Claim) -> None:
         deliveries.release_lane(tx, head.lane_id, token=claim.token)
 
 
-def _one_round(hub: Hub, name: str, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
+def _one_round(hub: Hub, name: str, connector: Delivers, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
     """Handle one head of each lane; return the lanes' next heads."""
-    connector = hub.instance(name)
-    assert isinstance(connector, Delivers)  # noqa: S101 - drain() checked the role
     following: list[Row[Any]] = []
     to_send = [head for head in heads if head.state == "claimed"]
     for head in heads:

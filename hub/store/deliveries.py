@@ -194,35 +194,33 @@ def claim(
     return heads
 
 
-def claim_head(tx: Tx, lane_id: int, *, token: str, until: datetime, now: datetime) -> Row[Any] | None:
-    """Claim the head of a lane whose lease is ours; ``None`` when it is not due."""
-    head = head_of(tx.connection, lane_id)
-    if head is None or (head.due_at > now and head.state in ("waiting", "unknown")):
-        return None
-    values: dict[str, Any] = {"claim_token": token, "lease_until": until}
-    if head.state in ("waiting", "claimed"):
-        values["state"] = "claimed"
-    else:
-        values["state"] = "unknown"
-    return rows.change_returning(tx, t.delivery, {"id": head.id}, values)
-
-
 def release_lane(tx: Tx, lane_id: int, *, token: str) -> None:
     """Give a lane back; it is due again when its head is."""
+    _lock_lane(tx, lane_id)
+    _give_back(tx, lane_id, head_of(tx.connection, lane_id), token=token)
+
+
+def _lock_lane(tx: Tx, lane_id: int) -> None:
+    # Whoever enqueues locks the lane first: read the head before that, and its due_at would be overwritten.
     if tx.connection.dialect.name != "sqlite":
-        # Whoever enqueues locks the lane first: read the head before that, and its due_at would be overwritten.
         run(tx.connection, _LANE_BY_ID, rows.at({"id": lane_id}))
-    head = head_of(tx.connection, lane_id)
+
+
+def _give_back(tx: Tx, lane_id: int, head: Row[Any] | None, *, token: str) -> None:
     free = {"claim_token": "", "lease_until": None, "due_at": None if head is None else head.due_at}
     rows.change(tx, t.lane, {"id": lane_id, "claim_token": token}, free)
 
 
 def follow_lane(tx: Tx, lane_id: int, *, token: str, until: datetime, now: datetime) -> Row[Any] | None:
-    """Claim a held lane's next head, or give the lane back when there is none."""
-    head = claim_head(tx, lane_id, token=token, until=until, now=now)
-    if head is None:
-        release_lane(tx, lane_id, token=token)
-    return head
+    """Claim a held lane's head; ``None`` when there is none or it is not due: the lane is given back then."""
+    _lock_lane(tx, lane_id)
+    head = head_of(tx.connection, lane_id)
+    if head is None or (head.due_at > now and head.state in ("waiting", "unknown")):
+        _give_back(tx, lane_id, head, token=token)
+        return None
+    state = "claimed" if head.state in ("waiting", "claimed") else "unknown"
+    values = {"state": state, "claim_token": token, "lease_until": until}
+    return rows.change_returning(tx, t.delivery, {"id": head.id}, values)
 
 
 def unclaim(tx: Tx, delivery_id: int, *, token: str, due_at: datetime | None = None) -> None:

@@ -17,6 +17,26 @@ TICK = 0.25
 PRUNE_EVERY = 3600.0
 
 
+class Wake:
+    """Wakes one worker, however often it is nudged before that: the worker does all there is."""
+
+    def __init__(self) -> None:
+        self._one = threading.Semaphore(0)
+        self._asked = False
+
+    def nudge(self) -> None:
+        """Wake one, unless one is waking up already."""
+        if not self._asked:  # two at once may both pass: then two wake up, which does no harm
+            self._asked = True
+            self._one.release()
+
+    def wait(self, seconds: float) -> None:
+        """Until somebody nudges, or the time is over."""
+        if self._one.acquire(timeout=seconds):
+            # Before the work is looked for: what comes from now on nudges again.
+            self._asked = False
+
+
 class Embedded:
     """Runs an engine with threads. Each connection has one for its inbox, one that polls, and some senders."""
 
@@ -26,7 +46,7 @@ class Embedded:
         self.senders = senders
         self._stop = threading.Event()
         inboxes = [inbox.nudged(name) for name in engine.hub.connected]
-        self._wake = {name: threading.Semaphore(0) for name in (*engine.sending, *inboxes)}
+        self._wake = {name: Wake() for name in (*engine.sending, *inboxes)}
         self._threads: list[threading.Thread] = []
         self.hub.nudge = self.nudge
 
@@ -34,7 +54,7 @@ class Embedded:
         """Wake one thread that works for ``what``: a connection's senders, or its inbox."""
         wake = self._wake.get(what)
         if wake is not None:
-            wake.release()
+            wake.nudge()
 
     def start(self, *, alone: bool) -> None:
         """Recover, then start every thread."""
@@ -55,7 +75,7 @@ class Embedded:
         """Let every thread finish what it does; what was not sent stays in its lane."""
         self._stop.set()
         for wake in self._wake.values():
-            wake.release(self.senders)
+            wake.nudge()
         deadline = time.monotonic() + self.hub.timing.call.total_seconds()
         for thread in self._threads:
             thread.join(max(0.1, deadline - time.monotonic()))
@@ -68,7 +88,7 @@ class Embedded:
     def _worker(self, name: str, work: Callable[[], int]) -> None:
         wake = self._wake[name]
         while not self._stop.is_set():
-            wake.acquire(timeout=1.0)
+            wake.wait(1.0)
             try:
                 while not self._stop.is_set() and work():
                     pass

@@ -68,6 +68,10 @@ class RulesRouter(Decides):
         return Decision.model_validate({**said, "tags": tags, "reasons": reasons})
 
 
+LONG = 4_000
+"""Characters from which on other threads may run meanwhile: for less, waiting for one's turn again costs more."""
+
+
 class _Compiled:
     """One rule, ready to be asked."""
 
@@ -137,7 +141,7 @@ class _Compiled:
 
 
 def _search(pattern: regex.Pattern[str], text: str) -> regex.Match[str] | None:
-    return pattern.search(text, timeout=MATCH_TIMEOUT)
+    return pattern.search(text, timeout=MATCH_TIMEOUT, concurrent=len(text) > LONG)
 
 
 def _reason(place: str, found: regex.Match[str] | None) -> str:
