@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import datetime
 from io import BytesIO
-from typing import Any
+from typing import Any, ClassVar
 
 import requests
 from requests.structures import CaseInsensitiveDict
@@ -52,17 +52,27 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A helpdesk record as it stands at the vendor, comments oldest first (the opening one included)."""
+    """A helpdesk record as it stands at the vendor, comments oldest first (the opening one included).
+
+    ``status`` and ``priority`` are in the hub's words where the helpdesk has them.
+    """
 
     id: str
     external_id: str = ""
     subject: str = ""
     status: str = ""
     comments: tuple[Said, ...] = field(default_factory=tuple)
+    priority: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Vendor(ABC):
-    """A vendor in memory. One instance per test; every request of the connector arrives at :meth:`answer`."""
+    """A vendor in memory. One instance per test; every request of the connector arrives at :meth:`answer`.
+
+    ``has_own_clock``: it forwards to a real server, whose time :meth:`now` tells; the kit then follows that clock.
+    """
+
+    has_own_clock: ClassVar[bool] = False
 
     @abstractmethod
     def answer(self, request: requests.PreparedRequest) -> requests.Response:
@@ -114,4 +124,16 @@ class HelpdeskVendor(Vendor):
 
     def agent_sets_status(self, record_id: str, status: str) -> None:
         """A human agent sets one of the hub's statuses (``solved``)."""
+        raise NotImplementedError
+
+    def agent_publishes(self, record_id: str, comment_id: str) -> None:
+        """A human agent turns an internal note into a public comment."""
+        raise NotImplementedError
+
+    def rule_answers(self, record_id: str, text: str) -> str:
+        """A rule of the helpdesk (a trigger, an automation) comments in public; return the comment's vendor id."""
+        raise NotImplementedError
+
+    def accept_without_applying(self) -> None:
+        """From now on the vendor answers writes with a 2xx and does not do them, in the way it really may."""
         raise NotImplementedError

@@ -271,6 +271,8 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
     def fetch_page(self, cursor: dict[str, Any]) -> Page:
         """One page of the incremental export: a hint per changed ticket of ours, so that the hub reads each ticket
         once, however often it changed."""
+        if not text_of(cursor.get("cursor")) and not text_of(cursor.get("start_time")):
+            raise ConfigurationError("the stored cursor is not one of this plugin's")
         try:
             page = self._client.export(cursor=text_of(cursor.get("cursor")), start_time=cursor.get("start_time"))
         except Refused as error:
