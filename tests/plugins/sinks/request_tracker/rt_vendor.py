@@ -1,0 +1,392 @@
+"""A small Request Tracker in memory. Held against a real RT 5.0.3 by ``test_rt_live.py``."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import requests
+
+from hub.sdk import WebhookRequest
+from hub.testing.vendor import HelpdeskVendor, Record, Said, reply
+from plugins.sinks.request_tracker.settings import FROM_RT, PRIORITIES, TO_RT
+
+ORIGIN = "https://rt.example.com"
+TOKEN = f"1-27-{'0a' * 16}"
+SECRET = "scrip-secret"
+HUB, AGENT = "social-hub", "alice"
+STATUSES = ("new", "open", "stalled", "resolved", "rejected", "deleted")
+
+Json = dict[str, Any]
+
+
+class RequestTracker(HelpdeskVendor):
+    """Queues, custom fields, tickets, transactions with MIME parts, and the scrip's webhooks. One kind of rights: the
+    hub's account may do everything unless ``silent`` or ``forbidden`` says otherwise."""
+
+    def __init__(self, *, fields: tuple[str, ...] = ("ExternalID", "Tags", "OrderNumber")) -> None:
+        self.users: dict[str, Json] = {
+            "RT_System": {"id": 1, "Privileged": 0, "RealName": "The RT System itself"},
+            "Nobody": {"id": 6, "Privileged": 0, "RealName": "Nobody in particular"},
+            HUB: {"id": 27, "Privileged": 1, "RealName": "Social Care Hub", "Created": "2026-01-01T00:00:00Z"},
+            AGENT: {"id": 29, "Privileged": 1, "RealName": "Alice Agent"},
+            "bob@example.com": {"id": 30, "Privileged": 0, "RealName": ""},
+        }
+        self.queues: dict[str, Json] = {"Social": {"id": 3, "Name": "Social", "Description": ""}}
+        self.queues["Parcels"] = {"id": 4, "Name": "Parcels", "Description": ""}
+        self.fields: list[Json] = []
+        for name in fields:
+            self._new_field({"Name": name, "Queue": 0, "MaxValues": 0 if name == "Tags" else 1})
+        self.tickets: dict[int, Json] = {}
+        self.transactions: list[Json] = []
+        self.parts: list[Json] = []
+        self.forbidden = False
+        self.silent = False
+        self.token = TOKEN
+        self.outbox: list[WebhookRequest] = []
+        self.first_transaction = 40
+
+    # --- what the kit's checks do -------------------------------------------------------------------------------------
+
+    def revoke_credentials(self) -> None:
+        """The token is revoked."""
+        self.token = ""
+
+    def accept_without_applying(self) -> None:
+        """Updates are answered with 200 and RT's words; creations lose nothing, so only fields stay as they are."""
+        self.silent = True
+
+    def webhooks(self) -> list[WebhookRequest]:
+        """What the scrip sent."""
+        sent, self.outbox = self.outbox, []
+        return sent
+
+    def records(self) -> list[Record]:
+        """Every ticket, with what was said on it."""
+        return [self._record(row) for row in self.tickets.values() if row["Status"] != "deleted"]
+
+    def agent_answers(
+        self, record_id: str, text: str, *, public: bool = True, door: str = "Web", by: str = AGENT, **headers: str
+    ) -> str:
+        """Alice replies or comments."""
+        kind = "Correspond" if public else "Comment"
+        body = {"Content": text, "ContentType": "text/plain"}
+        return str(self._say(int(record_id), kind, body, by, door=door, headers=headers)["id"])
+
+    def agent_sets_status(self, record_id: str, status: str) -> None:
+        """Alice sets a status of the hub (or of RT)."""
+        word = TO_RT.get(status, status)  # type: ignore[call-overload]
+        self._set(self.tickets[int(record_id)], "Status", word, AGENT)
+
+    def rule_answers(self, record_id: str, text: str) -> str:
+        """A scrip of the company corresponds."""
+        return self.agent_answers(record_id, text, by="RT_System", door="")
+
+    def merge(self, record_id: str, into: str) -> None:
+        """Alice merges a ticket into another."""
+        self.tickets[int(record_id)]["EffectiveId"] = int(into)
+        for number in (record_id, into):
+            link = {"Field": "MergedInto", "NewValue": f"fsck.com-rt://rt.example.com/ticket/{into}"}
+            self._transaction(int(number), "AddLink", AGENT, **link)
+
+    # --- REST 2 ---
+
+    def answer(self, request: requests.PreparedRequest) -> requests.Response:
+        """Answer one request."""
+        parts = urlsplit(str(request.url))
+        path = [unquote(part) for part in parts.path.removeprefix("/REST/2.0/").split("/")]
+        query = dict(parse_qsl(parts.query))
+        if not self.token or request.headers.get("Authorization") != f"token {self.token}":
+            return reply(request, 401, {"message": "Unauthorized"})
+        if self.forbidden:
+            return reply(request, 403, {"message": "Forbidden"})
+        body = json.loads(request.body) if request.body else {}
+        status, answer, headers = self._answer(str(request.method), path, query, body, request)
+        return reply(request, status, answer, headers={"Date": f"{self.now():%a, %d %b %Y %H:%M:%S} GMT", **headers})
+
+    def _answer(
+        self, method: str, path: list[str], query: Json, body: Json, request: requests.PreparedRequest
+    ) -> tuple[int, Any, dict[str, str]]:
+        match method, path:
+            case "GET", ["rt"]:
+                return 200, {"Version": "5.0.3"}, {}
+            case "GET", ["user", name]:
+                return self._found(self._user(name))
+            case "GET", ["queue", name]:
+                return self._found(self._queue(name))
+            case "GET", ["tickets"]:
+                return 200, self._list(self._search(query["query"]), query), {}
+            case "GET", ["transactions"]:
+                return 200, self._list(self._search_transactions(query["query"]), query), {}
+            case "GET", ["customfields"]:
+                (wanted,) = json.loads(query["query"])
+                rows = [row for row in self.fields if row["Name"] == wanted["value"] and not row["Disabled"]]
+                return 200, self._list(rows, query), {}
+            case "GET", ["ticket", number, "attachments"]:
+                return 200, self._list(self._attachments(number, json.loads(query["query"])), query), {}
+            case "GET", ["ticket", number]:
+                row = self._ticket(number)
+                return self._found(row and self._view(row), row)
+            case "POST", ["ticket"]:
+                return self._create(body)
+            case "POST", ["ticket", number, "correspond" | "comment" as kind]:
+                row = self._ticket(number)
+                if row is None:
+                    return 400, {"message": "Message could not be recorded"}, {}
+                said = self._say(row["id"], kind.title(), body, HUB, door="REST")
+                headers = {"Location": f"/REST/2.0/transaction/{said['id']}"}
+                return 201, ["Correspondence added" if kind == "correspond" else "Comments added"], headers
+            case "PUT", ["ticket", number]:
+                row = self._ticket(number)
+                if row is None:
+                    return 404, {"message": "Resource does not exist; use POST to create"}, {}
+                if request.headers.get("If-Match") not in (None, self._etag(row)):
+                    return 412, {"message": "Precondition Failed"}, {}
+                return 200, self._update(row, body), {}
+            case "POST", ["customfield"]:
+                return 201, {"type": "customfield", "id": str(self._new_field(body)["id"])}, {}
+            case "DELETE", ["customfield", number]:
+                next(row for row in self.fields if str(row["id"]) == number)["Disabled"] = True
+                return 204, b"", {}
+            case "POST", ["queue"]:
+                if body["Name"] in self.queues:
+                    return 400, {"message": "Queue already exists"}, {}
+                self.queues[body["Name"]] = {"id": len(self.queues) + 3, "Description": "", **body}
+                return 201, {"type": "queue", "id": str(len(self.queues) + 2)}, {}
+        return 404, {"message": "Not Found"}, {}
+
+    def _found(self, body: Json | None, ticket: Json | None = None) -> tuple[int, Any, dict[str, str]]:
+        if body is None:
+            return 404, {"message": "Not Found"}, {}
+        return 200, body, {"ETag": self._etag(ticket)} if ticket else {}
+
+    def _user(self, name: str) -> Json | None:
+        users = ((key, row) for key, row in self.users.items() if name in (key, str(row["id"])))
+        row = next(({"Name": key, **row} for key, row in users), None)
+        if row is not None and row["Name"] != HUB:  # of others RT shows a summary only
+            del row["id"]
+        return row
+
+    def _queue(self, name: str) -> Json | None:
+        row = next((row for row in self.queues.values() if name in (row["Name"], str(row["id"]))), None)
+        if row is None:
+            return None
+        fields = [{"id": str(field["id"]), "name": field["Name"]} for field in self._fields_of(row["id"])]
+        return {**row, "TicketCustomFields": fields, "_hyperlinks": [{"ref": "create", "type": "ticket"}]}
+
+    def _fields_of(self, queue_id: int) -> list[Json]:
+        return [row for row in self.fields if not row["Disabled"] and row["Queue"] in (0, queue_id)]
+
+    def _new_field(self, body: Json) -> Json:
+        row = {"Description": "", "LookupType": "RT::Queue-RT::Ticket", **body, "Disabled": False}
+        row |= {"id": len(self.fields) + 2, "Queue": int(body["Queue"])}
+        self.fields.append(row)
+        return row
+
+    def _ticket(self, number: str) -> Json | None:
+        row = self.tickets.get(int(number))
+        return row if row is None else self.tickets[row["EffectiveId"]]
+
+    def _etag(self, row: Json) -> str:
+        return f'"{max(t["id"] for t in self.transactions if t["ObjectId"] == str(row["id"]))}"'
+
+    def _view(self, row: Json) -> Json:
+        queue = self.queues[row["Queue"]]
+        fields = self._fields_of(queue["id"])
+        return {
+            **{name: value for name, value in row.items() if name != "values"},
+            "EffectiveId": _ref("ticket", row["EffectiveId"]),
+            "Queue": {**_ref("queue", queue["id"]), "Name": queue["Name"]},
+            "Owner": {**_ref("user", row["Owner"]), "RealName": self.users[row["Owner"]]["RealName"]},
+            "Priority": str(row["Priority"]),
+            "CustomFields": [
+                {
+                    **_ref("customfield", field["id"]),
+                    "name": field["Name"],
+                    "values": row["values"].get(field["Name"], []),
+                }
+                for field in fields
+            ],
+        }
+
+    def _list(self, rows: list[Json], query: Json) -> Json:
+        size, page = int(query["per_page"]), int(query.get("page", 1))
+        rows = sorted(rows, key=lambda row: int(row["id"]), reverse=query.get("order") == "DESC")
+        rows = rows[(page - 1) * size : page * size]
+        wanted = set(query.get("fields", "").split(",")) | {"id"}
+        items = [{name: row[name] for name in row if name in wanted} | {"id": str(row["id"])} for row in rows]
+        return {"items": items, "count": len(rows), "page": page, "per_page": size, "total": None, "pages": None}
+
+    def _search(self, query: str) -> list[Json]:
+        live = [row for row in self.tickets.values() if row["Status"] != "deleted" and row["EffectiveId"] == row["id"]]
+        field = re.fullmatch(r"'CF\.\{(\w+)\}' = '((?:[^'\\]|\\.)*)'", query)
+        if field:
+            value = re.sub(r"\\(.)", r"\1", field.group(2))
+            live = [row for row in live if value in row["values"].get(field.group(1), [])]
+        else:
+            ids = [int(part.removeprefix("id = ")) for part in query.split(" OR ")]
+            live = [row for row in live if row["id"] in ids]
+        return [{**self._view(row), "id": str(row["id"])} for row in live]
+
+    def _search_transactions(self, query: str) -> list[Json]:
+        rows = list(self.transactions)
+        for clause in re.sub(r"\((.*)\)", lambda m: m.group(1).replace(" OR ", "|"), query).split(" AND "):
+            name, sign, value = clause.partition("|")[0].split(" ", 2)
+            value = value.strip("'")
+            if name == "id":
+                rows = [row for row in rows if int(row["id"]) > int(value)]
+            elif name == "TicketCreator":
+                ours = {str(row["id"]) for row in self.tickets.values() if row["Creator"]["id"] == HUB}
+                rows = [row for row in rows if row["ObjectId"] in ours]
+            elif name == "ObjectId":
+                these = {part.rpartition(" ")[2] for part in clause.split("|")}
+                rows = [row for row in rows if row["ObjectId"] in these]
+            elif name == "Creator":
+                rows = [row for row in rows if row["Creator"]["Name"] == HUB]
+            elif name == "Type":
+                rows = [row for row in rows if (row["Type"] == value) == (sign == "=")]
+            else:
+                assert (name, value) == ("ObjectType", "RT::Ticket"), clause
+        return rows
+
+    def _attachments(self, number: str, limits: list[Json]) -> list[Json]:
+        wanted = {limit["value"] for limit in limits if limit["field"] == "TransactionId"}
+        rows = [row for row in self.parts if row["TransactionId"] in wanted and row["TransactionId"] is not None]
+        if any(limit["field"] == "Filename" for limit in limits):
+            rows = [row for row in rows if row["ContentType"].startswith("text/") and not row["Filename"]]
+        return rows
+
+    # --- what happens to tickets ---
+
+    def _create(self, body: Json) -> tuple[int, Any, dict[str, str]]:
+        queue = self._queue(body.get("Queue", ""))
+        if queue is None:
+            return 403, {"message": f"No permission to create tickets in the queue '{body.get('Queue')}'"}, {}
+        number = len(self.tickets) + 1
+        row: Json = {
+            "id": number,
+            "EffectiveId": number,
+            "Subject": body["Subject"],
+            "Status": "new",
+            "Owner": "Nobody",
+        }
+        row |= {"Queue": queue["Name"], "Priority": body.get("Priority", 0), "values": {}, "Requestor": []}
+        row |= {"Creator": _ref("user", HUB), "Created": self._time(), "LastUpdated": self._time()}
+        self.tickets[number] = row
+        known = {field["Name"] for field in self._fields_of(queue["id"])}
+        for name, value in body.get("CustomFields", {}).items():
+            if name in known and not self.silent:
+                row["values"][name] = value if isinstance(value, list) else [value]
+        said = self._transaction(number, "Create", HUB)
+        self._mime(said, body, "REST")
+        return 201, {"type": "ticket", "id": str(number), "_url": f"{ORIGIN}/REST/2.0/ticket/{number}"}, {}
+
+    def _say(
+        self, number: int, kind: str, body: Json, by: str, *, door: str, headers: dict[str, str] | None = None
+    ) -> Json:
+        row = self.tickets[self.tickets[number]["EffectiveId"]]
+        said = self._transaction(row["id"], kind, by, Data=f"{body.get('Subject') or 'No Subject'}\n")
+        self._mime(said, body, door, headers or {})
+        if kind == "Correspond" and row["Status"] not in ("open", "stalled"):
+            self._set(row, "Status", "open", "RT_System")
+        return said
+
+    def _mime(self, said: Json, body: Json, door: str, headers: dict[str, str] | None = None) -> None:
+        head = "".join(f"{name.replace('_', '-')}: {value}\n" for name, value in (headers or {}).items())
+        head = f"X-RT-Interface: {door}\n{head}MIME-Version: 1.0"
+        files = body.get("Attachments", [])
+        if files:
+            self._part(said, "multipart/mixed", "", b"", head)
+        self._part(said, body["ContentType"], "", body["Content"].encode(), head if not files else "")
+        for file in files:
+            assert file["FileName"], file
+            self._part(said, file["FileType"], file["FileName"], base64.b64decode(file["FileContent"], validate=True))
+
+    def _part(self, said: Json, mime: str, name: str, content: bytes, head: str = "") -> None:
+        row = {"id": str(len(self.parts) + 1), "TransactionId": said["id"], "ContentType": mime, "Filename": name}
+        row |= {"ContentLength": str(len(content)), "Headers": head, "Content": content.decode(errors="replace")}
+        self.parts.append(row)
+
+    def _update(self, row: Json, body: Json) -> list[str]:
+        said: list[str] = []
+        for name, value in body.items():
+            if self.silent:
+                said.append(f"Ticket {row['id']}: Permission Denied")
+            elif name == "CustomFields":
+                for field in self._fields_of(self.queues[row["Queue"]]["id"]):
+                    if field["Name"] in value:
+                        new = value[field["Name"]]
+                        row["values"][field["Name"]] = new if isinstance(new, list) else [new] if new else []
+                        self._transaction(row["id"], "CustomField", HUB, Field=str(field["id"]))
+                        said.append(f"{field['Name']} changed")
+            elif name == "Status" and value not in STATUSES:
+                said.append(f"Ticket {row['id']}: Status '{value}' isn't a valid status for this ticket.")
+            elif name == "Queue" and value not in self.queues:
+                said.append(f"Ticket {row['id']}: Queue {value} does not exist")
+            elif name == "Owner" and self.users.get(value, {}).get("Privileged") != 1:
+                said.append(f"Ticket {row['id']}: That user may not own tickets in that queue")
+            elif row[name] != value:
+                said.append(f"Ticket {row['id']}: {name} changed from '{row[name]}' to '{value}'")
+                self._set(row, name, value, HUB)
+        return said
+
+    def _set(self, row: Json, name: str, value: Any, by: str) -> None:
+        old, row[name] = row[name], value
+        self._transaction(
+            row["id"], "Status" if name == "Status" else "Set", by, Field=name, OldValue=old, NewValue=value
+        )
+
+    def _transaction(self, number: int, kind: str, by: str, **more: Any) -> Json:
+        row: Json = {"id": str(self.first_transaction + len(self.transactions) + 1), "Type": kind, "Field": ""}
+        row |= {"ObjectId": str(number), "OldValue": "", "NewValue": "", "Data": "", "Created": self._time(), **more}
+        row["Creator"] = {"type": "user", "id": by, "Name": by, "RealName": self.users[by]["RealName"]}
+        self.transactions.append(row)
+        self.tickets[number]["LastUpdated"] = self._time()
+        if by != HUB and self.tickets[number]["Creator"]["id"] == HUB:
+            self._tell(number, row["id"])
+        return row
+
+    def _tell(self, number: int, transaction: str) -> None:
+        body = json.dumps({"event": "ticket", "ticket": number, "transaction": int(transaction)}).encode()
+        self.outbox.append(signed(body, self.now()))
+
+    def _time(self) -> str:
+        return f"{self.now():%Y-%m-%dT%H:%M:%SZ}"
+
+    def _record(self, row: Json) -> Record:
+        texts = {
+            part["TransactionId"]: part["Content"] for part in self.parts if part["ContentType"].startswith("text/")
+        }
+        said = tuple(
+            Said(id=t["id"], text=texts[t["id"]], public=t["Type"] != "Comment")
+            for t in self.transactions
+            if t["ObjectId"] == str(row["id"]) and t["id"] in texts
+        )
+        levels = {number: name for name, number in PRIORITIES.items()}
+        return Record(
+            id=str(row["id"]),
+            external_id="".join(row["values"].get("ExternalID", [])),
+            subject=row["Subject"],
+            status=FROM_RT.get(row["Status"], row["Status"]),
+            priority=levels.get(row["Priority"], ""),
+            tags=tuple(row["values"].get("Tags", [])),
+            comments=said,
+        )
+
+
+def signed(body: bytes, at: datetime, secret: str = SECRET) -> WebhookRequest:
+    """A request as the scrip sends it."""
+    now = str(int(at.timestamp()))
+    mac = hmac.new(secret.encode(), f"{now}.".encode() + body, hashlib.sha256)
+    headers = {"x-hub-timestamp": now, "x-hub-signature": f"sha256={mac.hexdigest()}"}
+    return WebhookRequest("POST", "/hooks/acme-rt", headers, {}, body, at.astimezone(UTC))
+
+
+def _ref(kind: str, number: Any) -> Json:
+    return {"type": kind, "id": str(number), "_url": f"{ORIGIN}/REST/2.0/{kind}/{number}"}

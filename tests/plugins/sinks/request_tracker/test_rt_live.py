@@ -1,0 +1,265 @@
+"""Against a real Request Tracker 5: the sink's whole round, and the RT in memory held against it call by call.
+
+Needs HUB_TEST_RT_URL, HUB_TEST_RT_TOKEN and HUB_TEST_RT_AGENT (name:password); see the plugin's README.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from rt_cases import comment, error_of, fields, make_sink, opening, read, sent, vendor_here
+from rt_vendor import AGENT, ORIGIN, TOKEN
+
+from hub.sdk import Absent, Attachment, Found, Hint, Media, Refused
+from plugins.sinks.request_tracker.sink import RequestTrackerSink
+
+QUEUE = os.environ.get("HUB_TEST_RT_QUEUE", "Social")
+
+
+class RealRt:
+    """A running RT, our account's token, and a human agent's hands."""
+
+    def __init__(self, url: str, token: str, agent: str) -> None:
+        self.url = url
+        self.token = token
+        self.agent = requests.Session()
+        self.agent.trust_env = False
+        name, _, password = agent.partition(":")
+        self.agent.auth = (name, password)
+
+    def sink(self, **settings: Any) -> RequestTrackerSink:
+        """A connector to it."""
+        return make_sink(None, url=self.url, token=self.token, queue=QUEUE, **settings)
+
+    def agent_does(self, method: str, path: str, body: Any) -> requests.Response:
+        """A call by the agent."""
+        response = self.agent.request(method, f"{self.url}/REST/2.0{path}", json=body, timeout=20)
+        response.raise_for_status()
+        return response
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[RealRt]:
+    """The real RT of the environment."""
+    missing = [name for name in ("URL", "TOKEN", "AGENT") if not os.environ.get(f"HUB_TEST_RT_{name}")]
+    if missing:
+        pytest.skip(f"no real Request Tracker: set HUB_TEST_RT_{', HUB_TEST_RT_'.join(missing)}")
+    rt = RealRt(*(os.environ[f"HUB_TEST_RT_{name}"] for name in ("URL", "TOKEN", "AGENT")))
+    yield rt
+    rt.agent.close()
+
+
+@pytest.fixture
+def uid() -> str:
+    """An external id nobody used."""
+    return f"sch-{uuid.uuid4().hex[:12]}"
+
+
+def test_a_whole_round(real: RealRt, uid: str) -> None:
+    """Open, say, set, answer, resolve: every effect stands in RT, is found again, and an agent's answer comes back."""
+    media = lambda url, max_bytes: Media(b"\x89PNG", "image/png", "p.png")  # noqa: E731
+    sink = real.sink(media=media)
+    assert sink.check_connection().details["queue"] == QUEUE
+    cursor = sink.first_cursor()
+    start = opening(uid, attachments=(Attachment(url="https://social.example/p.png", name="photo.png"),))
+    start = start.model_copy(update={"first_attempt_at": sink.toolbox.now()})
+    assert isinstance(sink.find(start), Absent)
+    record = sent(sink, start).vendor_id
+    looked = sink.find(start)
+    assert isinstance(looked, Found)
+    assert looked.receipt.vendor_id == record
+    for public in (True, False):
+        said = comment(record, key=str(uuid.uuid4()), public=public)
+        assert isinstance(sink.find(said), Absent)
+        said_id = sent(sink, said).vendor_id
+        looked = sink.find(said)
+        assert isinstance(looked, Found)
+        assert looked.receipt.vendor_id == said_id
+    update = fields(
+        record,
+        key=str(uuid.uuid4()),
+        status="pending",
+        priority="high",
+        tags_add=("vip",),
+        fields={"order_number": "B"},
+    )
+    sent(sink, update)
+    assert isinstance(sink.find(update), Found)
+    answer = {"Content": "<p>Dear <b>Anna</b></p>", "ContentType": "text/html"}
+    said_id = real.agent_does("POST", f"/ticket/{record}/correspond", answer).headers["Location"].rpartition("/")[2]
+    page = sink.fetch_page(cursor)
+    assert [event.record for event in page.events if isinstance(event, Hint)] == [record]
+    assert sink.fetch_page(page.cursor).events == ()
+    comments, state = read(sink, record)
+    last = comments[-1].comment
+    assert (last.id, last.public, last.author.role, last.automatic, last.text) == (
+        said_id,
+        True,
+        "agent",
+        False,
+        "Dear Anna",
+    )
+    assert [one.comment.public for one in comments] == [True, True, False, True]
+    assert all(one.comment.origin and one.comment.automatic for one in comments[:-1])
+    assert (state.external_id, state.priority, state.tags) == (uid, "high", ("mastodon", "vip"))
+    real.agent_does("PUT", f"/ticket/{record}", {"Status": "resolved"})
+    assert read(sink, record)[1].status == "solved"
+
+
+def test_silent_refusals(real: RealRt, uid: str) -> None:
+    """A status no lifecycle knows, a queue and an owner that are not there: Refused, in RT's words."""
+    sink = real.sink(assign="agent", statuses={"hold": "no-such-status"})
+    record = sent(sink, opening(uid)).vendor_id
+    for wrong in ({"status": "hold"}, {"group": "No such queue"}, {"agent": "no-such-user"}):
+        assert isinstance(error_of(sink, fields(record, **wrong)), Refused)
+
+
+def test_merges_are_told(real: RealRt, uid: str) -> None:
+    """The old record names the new one and keeps what was said on it."""
+    sink = real.sink()
+    old, new = sent(sink, opening(uid)).vendor_id, sent(sink, opening(f"{uid}-b")).vendor_id
+    real.agent_does("POST", f"/ticket/{old}/correspond", {"Content": "before", "ContentType": "text/plain"})
+    real.agent_does("PUT", f"/ticket/{old}", {"MergeInto": new})
+    real.agent_does("POST", f"/ticket/{new}/correspond", {"Content": "after", "ContentType": "text/plain"})
+    comments, state = read(sink, old)
+    assert (comments[-1].comment.text, state.merged_into) == ("before", new)
+    comments, state = read(sink, new)
+    assert (comments[-1].comment.text, state.merged_into) == ("after", "")
+
+
+def test_no_mail_leaves(real: RealRt, uid: str) -> None:
+    """The customer's words, our notes and an agent's public reply make RT write to nobody."""
+    mails = os.environ.get("HUB_TEST_RT_MAILS", "")
+    if not mails:
+        pytest.skip("HUB_TEST_RT_MAILS does not name the file RT's mail goes to")
+    size = _size(mails)
+    sink = real.sink()
+    record = sent(sink, opening(uid)).vendor_id
+    sent(sink, comment(record, key=str(uuid.uuid4())))
+    sent(sink, fields(record, key=str(uuid.uuid4()), status="pending", note="look"))
+    real.agent_does("POST", f"/ticket/{record}/correspond", {"Content": "Dear Anna", "ContentType": "text/plain"})
+    real.agent_does("PUT", f"/ticket/{record}", {"Status": "resolved"})
+    assert _size(mails) == size
+
+
+def _size(path: str) -> int:
+    return Path(path).stat().st_size if Path(path).exists() else 0
+
+
+def test_the_rt_in_memory_answers_like_the_real_one(real: RealRt, uid: str) -> None:
+    """The same calls: the same status, and nothing in the answers in memory that the real ones do not have."""
+    here = vendor_here(fields=("ExternalID", "Tags", "OrderNumber"))
+    asked: list[tuple[str, str]] = []
+
+    def against(send: Callable[[requests.PreparedRequest], requests.Response], url: str, token: str, agent: str) -> Any:
+        def call(method: str, path: str, body: Any = None, **more: Any) -> Any:
+            headers = {"Authorization": f"token {token}", "Accept": "application/json", **more.pop("headers", {})}
+            request = requests.Request(method, f"{url}/REST/2.0{path}", json=body, headers=headers, **more)
+            response = send(request.prepare())
+            kind = response.headers.get("Content-Type", "").partition(";")[0]
+            answer = response.json() if response.content and "json" in kind else None
+            asked.append((method, path))
+            answers.append((method, path, response.status_code, kind if answer is not None else "", _shape(answer)))
+            return answer, response.headers
+
+        answers: list[Any] = []
+        _tour(call, uid, agent)
+        return answers
+
+    with requests.Session() as session:
+        session.trust_env = False
+        theirs = against(lambda r: session.send(r, timeout=20), real.url, real.token, real.agent.auth[0])  # type: ignore[index]
+    ours = against(here.answer, ORIGIN, TOKEN, AGENT)
+    for mine, truth in zip(ours, theirs, strict=True):
+        assert mine[0] == truth[0]
+        assert mine[2:4] == truth[2:4], f"{mine[:2]}: {mine[2:4]}, the real one {truth[2:4]}"
+        assert _within(mine[4], truth[4]), f"{mine[:2]}:\n{mine[4]}\nthe real one:\n{truth[4]}"
+    assert len(asked) > 50
+
+
+def _tour(call: Callable[..., Any], uid: str, agent: str) -> None:
+    call("GET", "/rt")
+    for name in (agent, "Nobody", "RT_System", "no-such-user"):
+        call("GET", f"/user/{name}")
+    call("GET", f"/queue/{QUEUE}")
+    call("GET", "/queue/no-such-queue")
+    call("POST", "/ticket", {"Queue": "no-such-queue", "Subject": "x", "Content": "x", "ContentType": "text/plain"})
+    new = {"Queue": QUEUE, "Subject": "No parcel", "Content": "Where?", "ContentType": "text/plain", "Priority": 50}
+    new |= {"CustomFields": {"ExternalID": uid, "Tags": ["a", "b"], "NoSuchField": "x"}}
+    new["Attachments"] = [{"FileName": "a.png", "FileType": "image/png", "FileContent": "iVBORw=="}]
+    record = call("POST", "/ticket", new)[0]["id"]
+    at = f"/ticket/{record}"
+    named = {"fields[Queue]": "Name", "fields[Owner]": "RealName"}
+    _, headers = call("GET", at, params=named)
+    for kind in ("correspond", "comment"):
+        _, told = call("POST", f"{at}/{kind}", {"Subject": "x [sch:k]", "Content": "y", "ContentType": "text/plain"})
+        assert told["Location"].startswith("/REST/2.0/transaction/")
+    call("PUT", at, {"Priority": 60}, headers={"If-Match": headers["ETag"]})
+    for change in (
+        {"Status": "no-such-status"},
+        {"Status": "stalled"},
+        {"Status": "stalled"},
+        {"Queue": "no-such-queue"},
+        {"Owner": "no-such-user"},
+        {"Owner": agent},
+        {"CustomFields": {"OrderNumber": "B", "NoSuchField": "x"}},
+        {"CustomFields": {"Tags": ["b", "c"]}},
+        {"CustomFields": {"OrderNumber": ""}},
+    ):
+        call("PUT", at, change)
+        call("GET", at, params=named)
+    listed = {"fields": "Status,Created,CustomFields", "per_page": 100}
+    for value in (uid, f"{uid}-none", f"o'{uid}"):
+        quoted = value.replace("'", "\\'")
+        call("GET", "/tickets", params={"query": f"'CF.{{ExternalID}}' = '{quoted}'", **listed})
+    call("GET", "/tickets", params={"query": f"id = {record} OR id = 99999999", **listed})
+    rows = {"fields": "Type,Field,OldValue,NewValue,Data,ObjectId,Created,Creator", "fields[Creator]": "Name,RealName"}
+    rows |= {"orderby": "id", "per_page": "100"}
+    tickets = "ObjectType = 'RT::Ticket' AND Type != 'EmailRecord' AND Type != 'CommentEmailRecord'"
+    history, _ = call("GET", "/transactions", params={"query": f"{tickets} AND (ObjectId = {record})", **rows})
+    first = history["items"][0]
+    assert [row["Type"] for row in history["items"]][:4] == ["Create", "Correspond", "Status", "Comment"]
+    call("GET", "/transactions", params={"query": f"id > {first['id']} AND {tickets}", **rows})
+    call("GET", "/transactions", params={"query": f"{tickets} AND (ObjectId = 99999999)", **rows})
+    parts = '[{"field":"TransactionId","value":"%s","entry_aggregator":"OR"}%s]'
+    about = {"fields": "TransactionId,ContentType,Filename,ContentLength,Headers", "orderby": "id", "per_page": "100"}
+    meta, _ = call("GET", f"{at}/attachments", params={**about, "query": parts % (first["id"], "")})
+    assert [part["ContentType"] for part in meta["items"]] == ["multipart/mixed", "text/plain", "image/png"]
+    only = ',{"field":"ContentType","operator":"LIKE","value":"text/%"},'
+    only += '{"field":"Filename","operator":"IS","value":"NULL"}'
+    content = {"fields": "TransactionId,ContentType,Content", "orderby": "id", "per_page": "100"}
+    texts, _ = call("GET", f"{at}/attachments", params={**content, "query": parts % (first["id"], only)})
+    assert [part["Content"] for part in texts["items"]] == ["Where?"]
+    call("GET", "/customfields", params={"query": '[{"field":"Name","value":"ExternalID"}]', "per_page": "100"})
+    for method, path, body in (
+        ("GET", "/ticket/99999999", None),
+        ("PUT", "/ticket/99999999", {"Status": "open"}),
+        ("POST", "/ticket/99999999/comment", {"Content": "x", "ContentType": "text/plain"}),
+        ("GET", "/no-such-thing", None),
+    ):
+        call(method, path, body)
+    call("GET", "/rt", headers={"Authorization": f"token 1-27-{'f' * 32}"})
+
+
+def _shape(value: Any) -> Any:
+    """Names and types; of a list one shape that all its entries have."""
+    if isinstance(value, dict):
+        return {name: _shape(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_shape(value[0])] if value else []
+    return "absent" if value is None else type(value).__name__
+
+
+def _within(mine: Any, truth: Any) -> bool:
+    """Whether everything in ``mine`` is in ``truth``; a list in memory may be empty or not, and total be unknown."""
+    if isinstance(mine, dict) and isinstance(truth, dict):
+        return all(name in truth and _within(part, truth[name]) for name, part in mine.items())
+    if isinstance(mine, list) and isinstance(truth, list):
+        return not mine or not truth or _within(mine[0], truth[0])
+    return mine == truth or "absent" in (mine, truth)
