@@ -23,7 +23,7 @@ from hub.configuration import HubConfig, secret_key
 from hub.flow.hub import Hub
 from hub.flow.receive import MAX_BODY
 from hub.store import StoreBusy, connections
-from hub.web import actions, console, hooks, sessions, showing, translation
+from hub.web import actions, console, hooks, schemas, sessions, showing, translation
 from hub.web.running import Running
 
 log = logging.getLogger("hub.web")
@@ -70,7 +70,14 @@ def create_app(
     app.after_request(_add_headers)
     app.register_error_handler(Exception, _show_error)
     app.add_url_rule("/healthz", view_func=healthz)
-    for blueprint in (hooks.blueprint, sessions.blueprint, console.blueprint, actions.blueprint, *blueprints):
+    for blueprint in (
+        hooks.blueprint,
+        schemas.blueprint,
+        sessions.blueprint,
+        console.blueprint,
+        actions.blueprint,
+        *blueprints,
+    ):
         app.register_blueprint(blueprint)
     if not any(rule.rule == "/" for rule in app.url_map.iter_rules()):
         app.add_url_rule("/", endpoint="home", view_func=lambda: redirect("/console/"))
