@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import cast
 
@@ -165,6 +168,7 @@ class Catalogue:
 
 def _describe(cls: type, side: Side, distribution: str, version: str) -> PluginInfo:
     connector = cast("type[Connector]", cls)
+    reaches, file = getattr(cls, "reaches", None), getattr(sys.modules.get(cls.__module__), "__file__", None)
     return PluginInfo(
         name=connector.name,
         side=side,
@@ -174,7 +178,18 @@ def _describe(cls: type, side: Side, distribution: str, version: str) -> PluginI
         roles=roles_of(cls, side),
         settings=setting_rows(connector.Settings),
         docs_url=getattr(connector, "vendor_docs_url", ""),
+        tier=_tier(Path(file).parent) if file else "",
+        reaches=tuple(map(str, reaches)) if isinstance(reaches, tuple | list) else None,
+        folder=str(Path(file).parent) if file else "",
     )
+
+
+def _tier(folder: Path) -> str:
+    """What quality.toml beside the connector claims; a file that cannot be read claims nothing."""
+    try:
+        return str(tomllib.loads((folder / "quality.toml").read_text(encoding="utf-8")).get("tier", ""))
+    except (OSError, ValueError):
+        return ""
 
 
 def _validated(model: type[Settings], values: Mapping[str, object], path: str, *, connection: str = "") -> Settings:

@@ -22,6 +22,13 @@ ROLES: dict[Side, dict[str, type]] = {
 }
 
 
+def connector_name(entry_point: str) -> str:
+    """``webhook`` for ``webhook.source`` and ``webhook.sink``: one distribution cannot have two entry points of one
+    name, and a connector may have both sides."""
+    name, _, side = entry_point.rpartition(".")
+    return name if name and side in SIDES else entry_point
+
+
 def roles_of(cls: type, side: Side) -> tuple[str, ...]:
     """The names of the role classes it inherits, sorted."""
     return tuple(sorted(name for name, role in ROLES[side].items() if issubclass(cls, role)))

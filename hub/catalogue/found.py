@@ -30,7 +30,12 @@ class SettingRow:
 
 @dataclass(frozen=True, slots=True)
 class PluginInfo:
-    """One connector that works: who brought it and what it can do."""
+    """One connector that works: who brought it and what it can do.
+
+    ``tier`` is what its author claims in quality.toml (empty: nothing). ``reaches`` names the hosts it says it calls,
+    with settings in braces (``"{subdomain}.example.com"``, ``"{base_url}"``); ``None``: it does not say, which is not
+    the same as none. ``folder`` is where its code lies.
+    """
 
     name: str
     side: Side
@@ -40,6 +45,9 @@ class PluginInfo:
     roles: tuple[str, ...]
     settings: tuple[SettingRow, ...]
     docs_url: str = ""
+    tier: str = ""
+    reaches: tuple[str, ...] | None = None
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, distributions, packages_distributions
+from importlib.util import find_spec
 
 import pluggy
 
-from hub.catalogue.contract import ROLES, breach_of
+from hub.catalogue.contract import ROLES, breach_of, connector_name
 from hub.catalogue.found import BrokenPlugin, Side
+from hub.catalogue.wheels import normal
 from hub.sdk import hookspecs
 
 OUR_DISTRIBUTION = "social-care-hub"
+OUR_PACKAGES = {"hub", "plugins"}
+"""The top-level packages of the hub: what another distribution puts there hides or overwrites ours."""
 
 
 @dataclass
@@ -51,25 +56,30 @@ def _installed() -> Iterator[tuple[Loaded, EntryPoint | None]]:
         try:
             name, version = str(distribution.metadata["Name"]), distribution.version
             points = [point for point in distribution.entry_points if point.group == hookspecs.ENTRY_POINT_GROUP]
-            ships_plugins = any(file.parts[:1] == ("plugins",) for file in distribution.files or ())
+            ours = sorted(_top_level(distribution) & OUR_PACKAGES)
         except Exception as error:  # noqa: BLE001 - importlib.metadata raises what its parsers happen to raise
             loaded = Loaded(str(getattr(distribution, "_path", "?")), "?", "?")
             loaded.fails(f"its metadata cannot be read: {type(error).__name__}: {error}", error)
             yield loaded, None
             continue
-        normal = name.replace("_", "-").lower()
-        if normal in seen:
+        if normal(name) in seen:
             continue  # the first on sys.path is the one that is imported
-        seen.add(normal)
-        shadows = normal != OUR_DISTRIBUTION and ships_plugins
+        seen.add(normal(name))
+        shadows = normal(name) != OUR_DISTRIBUTION and bool(ours)
         for point in points:
-            loaded = Loaded(point.name, name, version)
+            loaded = Loaded(connector_name(point.name), name, version)
             if shadows:
                 loaded.fails(
-                    'its distribution ships a top-level package "plugins", which would shadow the plugins that come '
-                    f"with the hub; its author must rename it, for example to sch_{point.name}"
+                    f'its distribution ships a top-level package "{ours[0]}", which would shadow what comes with the '
+                    f"hub: pip uninstall {name}. Its author must rename it, for example to sch_{loaded.entry_point}"
                 )
             yield loaded, None if shadows else point
+
+
+def _top_level(distribution: Distribution) -> set[str]:
+    """The top-level packages of a distribution. An editable one lists no files of its own, only their names."""
+    named = set((distribution.read_text("top_level.txt") or "").split())
+    return named | {file.parts[0] for file in distribution.files or () if len(file.parts) > 1}
 
 
 def _entry_points_text(distribution: Distribution) -> str:
@@ -88,7 +98,7 @@ def _load(loaded: Loaded, entry_point: EntryPoint) -> None:
     except KeyboardInterrupt:
         raise
     except ImportError as error:
-        loaded.fails(f"cannot be imported: {error}", error)
+        loaded.fails(_shadowed(loaded, error) or f"cannot be imported: {error}", error)
         return
     except BaseException as error:  # noqa: BLE001 - a plugin may raise anything; it must not stop the others
         loaded.fails(f"fails while it is imported: {type(error).__name__}: {error}", error)
@@ -106,6 +116,19 @@ def _load(loaded: Loaded, entry_point: EntryPoint) -> None:
         _call(loaded, manager, side)
     if not loaded.classes and not loaded.broken:
         loaded.fails("registers nothing: a plugin needs a function with @hookimpl, such as register_sources")
+
+
+def _shadowed(loaded: Loaded, error: ImportError) -> str:
+    """Why one of the hub's own plugins cannot be found: a regular package "plugins" hides the namespace it lives in."""
+    if normal(loaded.distribution) != OUR_DISTRIBUTION or not (error.name or "").startswith("plugins"):
+        return ""
+    found = sys.modules.get("plugins") or find_spec("plugins")
+    file = getattr(found, "origin", None) or getattr(found, "__file__", None)
+    if not file:
+        return ""
+    theirs = [one for one in packages_distributions().get("plugins", ()) if normal(one) != OUR_DISTRIBUTION]
+    whose = f" It was installed by {theirs[0]}: pip uninstall {theirs[0]}." if theirs else " Move it out of the way."
+    return f"hidden by a package of the same name, {file}: no plugin that comes with the hub can be loaded.{whose}"
 
 
 def _call(loaded: Loaded, manager: pluggy.PluginManager, side: Side) -> None:

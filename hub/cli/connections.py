@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hub.cli.opening import Stop, actor, config_option, json_option, load_catalogue, load_config, open_hub
+from hub.cli.opening import Stop, actor, config_option, json_option, load_catalogue, load_config, must_know, open_hub
+from hub.cli.vendor_setup import setup
 
 if TYPE_CHECKING:
     from hub.configuration import HubConfig
-    from hub.flow.hub import Hub
     from hub.store.views import ConnectionView
 
 
@@ -51,7 +51,7 @@ def show(name: str, config_path: Path | None, as_json: bool) -> None:
 
     config = load_config(config_path)
     with open_hub(config) as hub:
-        _must_know(hub, name)
+        must_know(hub.connected, name)
         with hub.store.read() as connection:
             (row,) = (one for one in views.overview(connection, utc_now()) if one.name == name)
     facts = {**as_dict(row), "webhook": _webhooks(config, [row])[name]}
@@ -123,7 +123,7 @@ def check(name: str, config_path: Path | None, as_json: bool) -> None:
     from hub.store import connections as rows
 
     with open_hub(load_config(config_path), with_connections=True) as hub:
-        _must_know(hub, name)
+        must_know(hub.connected, name)
         try:
             account = checking.check(hub, name)
         except ConnectorError as error:
@@ -154,7 +154,7 @@ def pause(name: str, reason: str, config_path: Path | None) -> None:
     from hub.flow import control
 
     with open_hub(load_config(config_path)) as hub:
-        _must_know(hub, name)
+        must_know(hub.connected, name)
         changed = control.pause(hub, name, actor=actor(), reason=reason)
     click.echo(f"{name} is paused." if changed else f"{name} was paused already.")
 
@@ -167,7 +167,7 @@ def resume(name: str, config_path: Path | None) -> None:
     from hub.flow import control
 
     with open_hub(load_config(config_path)) as hub:
-        _must_know(hub, name)
+        must_know(hub.connected, name)
         changed = control.resume(hub, name, actor=actor())
     click.echo(f"{name} works again." if changed else f"{name} was not paused.")
 
@@ -181,7 +181,7 @@ def mode(name: str, mode: str, config_path: Path | None) -> None:
     from hub.flow import control
 
     with open_hub(load_config(config_path)) as hub:
-        _must_know(hub, name)
+        must_know(hub.connected, name)
         try:
             changed = control.set_mode(hub, name, mode, actor=actor())
         except control.ModeNotPossible as error:
@@ -189,8 +189,4 @@ def mode(name: str, mode: str, config_path: Path | None) -> None:
     click.echo(f"{name} is in mode {mode}." if changed else f"{name} was in mode {mode} already.")
 
 
-def _must_know(hub: Hub, name: str) -> None:
-    from hub.configuration import did_you_mean
-
-    if name not in hub.connected:
-        raise Stop(f'There is no connection "{name}"; {did_you_mean(name, hub.connected)}')
+connections.add_command(setup)

@@ -262,6 +262,15 @@ def _known_connections(store: Store, config: HubConfig) -> dict[str, Connected]:
     }
 
 
+def must_know(connections: Iterable[str], name: str) -> None:
+    """Raises :class:`Stop` with a suggestion when there is no connection of this name."""
+    from hub.configuration import did_you_mean
+
+    known = list(connections)
+    if name not in known:
+        raise Stop(f'There is no connection "{name}"; {did_you_mean(name, known)}')
+
+
 def actor() -> str:
     """Who acts, for the audit: ``cli (user anna)``."""
     import getpass

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from hub.cli.installing import install, reach_words, remove, tell_hints
 from hub.cli.opening import Stop, json_option
+from hub.cli.scaffold import new
 
 
 @click.group()
 def plugins() -> None:
-    """Show what can be connected."""
+    """Show what can be connected; write, install and remove plugins."""
+
+
+plugins.add_command(new)
+plugins.add_command(install)
+plugins.add_command(remove)
 
 
 @plugins.command("list")
@@ -27,11 +36,12 @@ def list_plugins(as_json: bool) -> None:
         print_json({"plugins": catalogue.plugins, "broken": catalogue.broken})
         return
     rows = [
-        (one.name, one.side, one.display_name, f"{one.distribution} {one.version}", one.roles)
+        (one.name, one.side, one.display_name, one.tier, f"{one.distribution} {one.version}", one.roles)
         for one in catalogue.plugins
     ]
-    columns = ("name", "side", "speaks to", "from", "can")
-    print_table(columns, rows, empty="No plugin is installed.", whole=("name", "side"), dispensable=("from",))
+    columns = ("name", "side", "speaks to", "tier", "from", "can")
+    whole = ("name", "side", "tier")
+    print_table(columns, rows, empty="No plugin is installed.", whole=whole, dispensable=("from", "tier"))
     for broken in catalogue.broken:
         click.echo(f"broken: {broken}", err=True)
 
@@ -45,6 +55,7 @@ def show(name: str, as_json: bool) -> None:
     As JSON: the object of `list`, with what bears NAME only (a source and a sink may have the same name).
     """
     from hub.catalogue import Catalogue
+    from hub.catalogue.reading import read_folder
     from hub.cli.printing import print_facts, print_json, print_table
     from hub.configuration import did_you_mean
 
@@ -59,7 +70,16 @@ def show(name: str, as_json: bool) -> None:
         return
     for one in found:
         facts = [("name", one.name), ("side", one.side), ("speaks to", one.display_name), ("can", one.roles)]
-        print_facts([*facts, ("from", f"{one.distribution} {one.version}"), ("vendor's docs", one.docs_url)])
+        print_facts(
+            [
+                *facts,
+                ("tier", f"{one.tier}, as its author claims" if one.tier else "none claimed"),
+                ("may reach", reach_words(one.reaches) if one.side != "router" else ""),
+                ("from", f"{one.distribution} {one.version}"),
+                ("lies in", one.folder),
+                ("vendor's docs", one.docs_url),
+            ]
+        )
         rows = [
             (
                 row.name,
@@ -72,6 +92,8 @@ def show(name: str, as_json: bool) -> None:
         ]
         columns = ("setting", "type", "default", "example", "what it is")
         print_table(columns, rows, empty="It takes no settings.", whole=("setting",), dispensable=("type",))
+        if one.folder:
+            tell_hints(read_folder(Path(one.folder)).hints)
 
 
 def _needed(required: bool, default: str) -> str:
