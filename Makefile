@@ -14,6 +14,7 @@ COLUMN ?= text
 AUTHOR ?=
 TIME ?=
 SPEED ?= 0
+PERF ?=
 LIMIT ?=
 # Third-party descriptions and recordings the tests are held against: make test DATA=../shared/data
 DATA ?=
@@ -22,7 +23,7 @@ export HUB_TEST_DATA := $(abspath $(DATA))
 endif
 T ?=
 
-.PHONY: help run test check lint format types imports crash bench-flow replay browser clean distclean
+.PHONY: help run test check lint format types imports crash docs bench-load bench-flow replay browser clean distclean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name about; do printf '  %-12s %s\n' "$$name" "$$about"; done
@@ -73,6 +74,13 @@ imports: $(VENV)/installed-dev ## Who may import whom
 
 crash: $(VENV)/installed-dev ## Kill the hub again and again: KILLS=20 DB=sqlite|postgresql BUG=
 	$(PY) -m benchmarks.crash --kills $(KILLS) --db $(DB) --bug "$(BUG)"
+
+docs: $(VENV)/installed-dev ## Write the parts of the docs that say what the code says
+	$(PY) docs/generate.py
+
+bench-load: $(VENV)/installed-dev ## A real hub under neutral load tools: PERF=../shared/perf
+	@test -f "$(PERF)/bench.py" || { echo 'Say where the load tools are: make bench-load PERF=../shared/perf'; exit 2; }
+	$(PY) -m benchmarks.load --perf "$(PERF)"
 
 bench-flow: $(VENV)/installed-dev ## What an event costs, against a bare Flask endpoint
 	$(PY) -m benchmarks.flow

@@ -36,9 +36,13 @@ class Connector(ABC):
     name: ClassVar[str]
     """Lower-case; equals the entry point and the folder."""
     display_name: ClassVar[str]
+    """What people call the vendor."""
     vendor_docs_url: ClassVar[str] = ""
+    """Where the vendor describes its API."""
     plugin_api: ClassVar[int] = PLUGIN_API
+    """The plugin API it was written for; another one than the hub's is refused with both numbers."""
     Settings: ClassVar[type[Settings]] = Settings
+    """The model of its settings."""
 
     def __init__(self, settings: Any, toolbox: Toolbox) -> None:
         self.settings = settings
@@ -46,10 +50,14 @@ class Connector(ABC):
 
     @abstractmethod
     def check_connection(self) -> Account:
-        """Make one cheap authenticated call and return whose account this is.
+        """Make one cheap authenticated call and say whose account this is.
 
-        Called at start, by ``hub connections check``, and while a connection is paused to find out whether it may
-        go on. Raises our errors: ``AuthenticationFailed``, ``TemporaryFailure``, ``ConfigurationError``.
+        Called at the start of the hub, once a day, by ``hub connections check``, and while the hub holds the
+        connection paused. Return an ``Account`` with the same ``fingerprint`` for the same account. May raise
+        ``AuthenticationFailed`` and ``ConfigurationError`` (the connection is paused, with an alarm),
+        ``TemporaryFailure`` and ``RateLimited``; after each the hub asks again. Nothing is read or sent before the
+        first answer; an answer resumes what the hub had paused; another fingerprint than before pauses the connection
+        and keeps its queue. Since plugin API 1.
         """
 
 
@@ -67,8 +75,11 @@ class Delivers(ABC):
     def deliver(self, deliveries: Sequence[Delivery]) -> list[Receipt | Failure]:
         """Send each delivery once and return one result each, in order.
 
-        Raising one of our errors means that **none** was sent, except ``OutcomeUnknown``, which means that nobody
-        knows. The hub calls it with at most ``batch`` deliveries of different lanes.
+        Called by a sender thread with at most ``batch`` deliveries of different lanes, after the hub has written down
+        that they are being sent. Return a ``Receipt`` or a ``Failure`` for each. Raising one of our errors means that
+        **none** was sent, except ``OutcomeUnknown`` and ``PayloadNotUnderstood``, which mean that nobody knows. The
+        hub then writes the receipts, and does for each failure what its error says; any other exception, and another
+        number of results, parks them all. Since plugin API 1.
         """
 
 
@@ -77,7 +88,15 @@ class Finds(ABC):
 
     @abstractmethod
     def find(self, delivery: Delivery) -> Found | Absent | CannotTell:
-        """Look by consistent reads only. ``Absent`` makes the hub send again: never guess it."""
+        """Look by consistent reads only. ``Absent`` makes the hub send again: never guess it.
+
+        Called for a delivery of unknown outcome, ``settles_after`` its last attempt and only when ``idempotent_for``
+        is over (before that the hub repeats the call under the same key). Return ``Found``, ``Absent`` or
+        ``CannotTell``. May raise ``TemporaryFailure``, ``RateLimited``, ``AuthenticationFailed``,
+        ``ConfigurationError``: the hub looks again later and does not count it; anything else counts as
+        ``CannotTell``. ``Found`` ends the delivery, ``Absent`` sends it again, ``CannotTell`` is looked at again and
+        parked after the eighth look. Since plugin API 1.
+        """
 
 
 class Polls(ABC):
@@ -88,11 +107,21 @@ class Polls(ABC):
 
     @abstractmethod
     def first_cursor(self) -> dict[str, Any]:
-        """The cursor "now": the first poll stores it, so that no history is read by accident."""
+        """The cursor "now": the first poll stores it, so that no history is read by accident.
+
+        Called once in the life of a connection, by its first poll. Return JSON values. May raise what ``fetch_page``
+        may. Since plugin API 1.
+        """
 
     @abstractmethod
     def fetch_page(self, cursor: dict[str, Any]) -> Page:
-        """Return the events after ``cursor``, oldest first, and the next cursor. One call, no loop."""
+        """Return the events after ``cursor``, oldest first, and the next cursor. One page, no loop.
+
+        Called every ``poll_every`` seconds, and again at once while ``has_more``. Return a ``Page``; give what is not
+        understood as ``Unreadable`` and the rest as it is. May raise our errors: the cursor stays where it was and
+        the hub asks again, with growing waits of at most a minute. The hub stores the events and the next cursor in
+        one transaction and drops events whose ``event_key`` it has. Since plugin API 1.
+        """
 
 
 class ReceivesWebhooks(ABC):
@@ -101,14 +130,30 @@ class ReceivesWebhooks(ABC):
     @abstractmethod
     def verify(self, request: WebhookRequest) -> None:
         """Return when the raw bytes are the vendor's; raise ``SignatureRejected`` otherwise. It has no default: a
-        vendor that signs nothing needs a secret path, and says why."""
+        vendor that signs nothing needs a secret path, and says why.
+
+        Called for every POST that is no handshake. Return nothing. May raise ``SignatureRejected``: the hub answers
+        401, counts it and keeps nothing; anything else is answered 503, so that the vendor sends again. Since plugin
+        API 1.
+        """
 
     @abstractmethod
     def events(self, request: WebhookRequest) -> Sequence[AnyEvent]:
-        """Take the events out of a verified body. Raises ``UnsupportedEvent`` or ``PayloadNotUnderstood``."""
+        """Take the events out of a verified body.
+
+        Called after ``verify``. Return the events, oldest first; an empty list when the body holds nothing for us.
+        May raise ``UnsupportedEvent`` (stored as ignored) or ``PayloadNotUnderstood`` (stored and parked; a
+        ``ValueError``, as of a body that is no JSON, is taken for it), both answered 200; anything else is a bug,
+        answered 503. The hub stores the body and the events, then answers; events whose ``event_key`` it has are
+        dropped. Since plugin API 1.
+        """
 
     def answer_handshake(self, request: WebhookRequest) -> WebhookReply | None:
-        """Answer a challenge of the vendor, or ``None`` when the request is none. May raise ``SignatureRejected``."""
+        """Answer a challenge of the vendor, or ``None`` when the request is none.
+
+        Called before ``verify``, for every request of whatever method. Return the answer, which the hub sends as it
+        is and keeps nothing of. May raise ``SignatureRejected`` (answered 401). Since plugin API 1.
+        """
         return None
 
 
@@ -130,15 +175,27 @@ class SetsUp(ABC):
 
     @abstractmethod
     def plan_setup(self, webhook_url: str) -> Sequence[SetupStep]:
-        """Every step with its present state; reads only. ``webhook_url`` is empty when the hub has no public one."""
+        """Every step with its present state; reads only. ``webhook_url`` is empty when the hub has no public one.
+
+        Called by ``hub connections setup``. Return every step, done or not. May raise our errors, which are shown.
+        Since plugin API 1.
+        """
 
     @abstractmethod
     def apply_setup(self, webhook_url: str) -> Sequence[SetupStep]:
-        """Do the missing steps of the hub and return the plan as it is then. Twice does no more than once."""
+        """Do the missing steps of the hub and return the plan as it is then. Twice does no more than once.
+
+        Called by ``hub connections setup --apply``. Return the new plan. May raise our errors, which are shown; what
+        was done until then stays and is found done the next time. Since plugin API 1.
+        """
 
     @abstractmethod
     def remove_setup(self) -> Sequence[SetupStep]:
-        """Take back what ``apply_setup`` made and nothing else; return what stays for a person to remove."""
+        """Take back what ``apply_setup`` made and nothing else.
+
+        Called by ``hub connections setup --remove``. Return what stays for a person to remove. May raise our errors,
+        which are shown. Since plugin API 1.
+        """
 
 
 class Completes(ABC):
@@ -146,4 +203,10 @@ class Completes(ABC):
 
     @abstractmethod
     def complete(self, event: Event) -> Sequence[AnyEvent]:
-        """Return the full events (an empty list: it is gone). Called outside any transaction; may raise our errors."""
+        """Return the full events (an empty list: it is gone).
+
+        Called outside any transaction, for a ``Hint`` and for a message without a thread that the hub cannot find by
+        itself. Return the events that take its place. May raise ``TemporaryFailure``, ``RateLimited``,
+        ``AuthenticationFailed``, ``ConfigurationError``: the event waits, and holds the later ones of its lane;
+        anything else parks it. Hints to one record that wait together are completed once. Since plugin API 1.
+        """

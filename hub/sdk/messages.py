@@ -8,11 +8,17 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 SenderKind = Literal["person", "agent", "bot", "system"]
+"""What stands behind an account."""
+
 Privacy = Literal["public", "unlisted", "followers", "direct"]
 """Widest first. An answer is never wider than what it answers."""
 
 TicketStatus = Literal["new", "open", "pending", "hold", "solved", "closed"]
+"""The states of a record in the helpdesk, in the hub's words."""
+
 Priority = Literal["low", "normal", "high", "urgent"]
+"""How urgent a ticket is, least first."""
+
 Kind = Literal["complaint", "question", "suggestion", "praise", "other", "spam", "abuse"]
 """What a customer's message can be, and nothing else."""
 
@@ -233,6 +239,7 @@ SinkEvent = Annotated[CommentSeen | RecordChanged | Hint | Unreadable, Field(dis
 AnyEvent = Annotated[
     MessageSeen | MessageDeleted | Hint | Unreadable | CommentSeen | RecordChanged, Field(discriminator="type")
 ]
+"""What a source or a sink may report."""
 
 
 class Page(Value):

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import requests
 
 SANDBOX_GROUP = "social_care_hub.sandboxes"
+"""The entry-point group in which a distribution names its sandbox."""
 
 
 @dataclass(frozen=True, slots=True)

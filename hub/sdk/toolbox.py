@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -14,6 +14,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from hub.sdk.errors import OutcomeUnknown, RateLimited, Refused, TemporaryFailure
+from hub.sdk.wire import NotConnected, Wire
 
 DEFAULT_TIMEOUT = (5.0, 20.0)
 """Seconds to connect and to wait for each read. Both together stay well below a delivery's lease."""
@@ -43,9 +44,10 @@ class HttpSession(requests.Session):
             self.proxies = {"http": proxy, "https": proxy}
         if ca_file:
             self.verify = ca_file
-        adapter = HTTPAdapter(max_retries=0, pool_maxsize=4)
-        self.mount("https://", adapter)
-        self.mount("http://", adapter)
+        self._adapter = HTTPAdapter(max_retries=0, pool_maxsize=4)
+        self._wire = Wire(ca_file)
+        self.mount("https://", self._adapter)
+        self.mount("http://", self._adapter)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         """Send with the session's timeout when the caller gave none. Raises what ``requests`` raises."""
@@ -56,6 +58,28 @@ class HttpSession(requests.Session):
         response = super().send(request, **kwargs)
         self.vendor_time = _http_date(response.headers.get("Date", ""))
         return response
+
+    def exchange(
+        self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
+    ) -> requests.Response:
+        """One request and its whole answer, for the calls a connector makes a hundred times a second.
+
+        As ``request`` with its timeout, proxy and CA, at a tenth of the cost: no redirect is followed, no cookie kept,
+        no parameter encoded, nothing compressed. Raises what ``requests`` raises.
+        """
+        if self.proxies or self.get_adapter(url) is not self._adapter:
+            return self.request(method, url, data=body or None, headers=headers, allow_redirects=False)
+        if self._on_call is not None:
+            self._on_call()
+        sent = {"User-Agent": str(self.headers["User-Agent"]), **(headers or {})}
+        response = self._wire.exchange(method, url, body, sent, self.timeout)
+        self.vendor_time = _http_date(response.headers.get("Date", ""))
+        return response
+
+    def close(self) -> None:
+        """Close every kept connection."""
+        super().close()
+        self._wire.close()
 
 
 def _http_date(value: str) -> datetime | None:
@@ -72,7 +96,7 @@ def failure_of_transport(error: requests.RequestException, *, effect_possible: b
     ``effect_possible``: the request would change something. Then only an error that certainly came before the first
     byte left (refused, no name, no route, connect timeout) is a ``TemporaryFailure``; the rest is ``OutcomeUnknown``.
     """
-    before_sending = isinstance(error, requests.ConnectTimeout | requests.exceptions.ProxyError) or (
+    before_sending = isinstance(error, NotConnected | requests.ConnectTimeout | requests.exceptions.ProxyError) or (
         isinstance(error, requests.ConnectionError)
         and any(name in repr(error) for name in ("NewConnectionError", "NameResolutionError", "ConnectTimeout"))
     )
