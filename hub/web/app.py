@@ -66,7 +66,8 @@ def create_app(
     app.extensions["hub"] = Running(hub, config, catalogue, started_at or hub.now())
     translation.install(app, default=config.hub.language)
     showing.install(app)
-    app.before_request(_check_host(allowed_hosts(config)))
+    is_ours = _host_check(allowed_hosts(config))
+    app.before_request(lambda: _check_host(is_ours))
     app.after_request(_add_headers)
     app.register_error_handler(Exception, _show_error)
     app.add_url_rule("/healthz", view_func=healthz)
@@ -81,7 +82,8 @@ def create_app(
         app.register_blueprint(blueprint)
     if not any(rule.rule == "/" for rule in app.url_map.iter_rules()):
         app.add_url_rule("/", endpoint="home", view_func=lambda: redirect("/console/"))
-    app.wsgi_app = _with_ascii_query(app.wsgi_app)  # type: ignore[method-assign]
+    short_cut = hooks.ShortCut(app.wsgi_app, hub, is_ours=is_ours, headers=HEADERS)
+    app.wsgi_app = _with_ascii_query(short_cut)  # type: ignore[method-assign]
     if config.hub.trusted_proxies:
         app.wsgi_app = _behind(app.wsgi_app, config.hub.trusted_proxies)  # type: ignore[method-assign]
     return app
@@ -96,19 +98,21 @@ def allowed_hosts(config: HubConfig) -> list[str]:
     return [name for name in (host, "localhost", "127.0.0.1", "::1", public) if name]
 
 
-def _check_host(allowed: Sequence[str]) -> Callable[[], None]:
+def _host_check(allowed: Sequence[str]) -> Callable[[str], bool]:
     names = {name.strip("[]").lower() for name in allowed}
 
-    def check() -> None:
-        # A load balancer asks for /healthz by address; it shows nothing.
-        if request.path == "/healthz":
-            return
+    def is_ours(host: str) -> bool:
         # Not Werkzeug's host_is_trusted(): it cannot be told an IPv6 address.
-        called = HOST.fullmatch(request.host)
-        if called is None or called[1].strip("[]").lower() not in names:
-            abort(400, "this host name is not in allowed_hosts")
+        called = HOST.fullmatch(host)
+        return called is not None and called[1].strip("[]").lower() in names
 
-    return check
+    return is_ours
+
+
+def _check_host(is_ours: Callable[[str], bool]) -> None:
+    # A load balancer asks for /healthz by address; it shows nothing.
+    if request.path != "/healthz" and not is_ours(request.host):
+        abort(400, "this host name is not in allowed_hosts")
 
 
 def _with_ascii_query(app: Any) -> Any:

@@ -285,3 +285,22 @@ def test_health(house: House, app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(house.store, "read", broken)
     assert client.get("/healthz").status_code == 503
+
+
+@pytest.mark.parametrize("name", ["network", "nobody"])
+@pytest.mark.parametrize("is_signed", [True, False])
+@pytest.mark.parametrize("host", ["localhost", "evil.example"])
+def test_the_short_cut_answers_as_the_long_way(
+    shared: tuple[House, FlaskClient], name: str, is_signed: bool, host: str
+) -> None:
+    """A query sends the same webhook through Flask: status, headers and text are the same."""
+    body = post_body("hello", number=len(f"{name}{is_signed}{host}"))
+    headers = {"Host": host, **(signed(body) if is_signed else {})}
+    short, long = (
+        shared[1].post(f"/hooks/{name}{query}", data=body, headers=headers, content_type="application/json")
+        for query in ("", "?long=1")
+    )
+    assert (short.status_code, sorted(short.headers), short.data) == (long.status_code, sorted(long.headers), long.data)
+    assert short.status_code == (
+        400 if host == "evil.example" else 404 if name == "nobody" else 200 if is_signed else 401
+    )
