@@ -66,7 +66,7 @@ def add_arrival(
         "digest": digest,
         "note": note,
     }
-    return int(rows.insert_returning(tx, t.arrival, values).id)
+    return rows.insert_id(tx, t.arrival, values)
 
 
 def add_events(

@@ -90,7 +90,7 @@ def insert_from_network(
 
 def insert_local(tx: Tx, **values: Any) -> int:
     """Store a message that has no natural key on a network (yet): an agent's comment, a word of the hub."""
-    return int(rows.insert_returning(tx, t.message, values).id)
+    return rows.insert_id(tx, t.message, values)
 
 
 def add_revision(tx: Tx, message_id: int, revision: str, text: str, *, now: datetime) -> bool:

@@ -38,11 +38,11 @@ def see_identity(tx: Tx, identity: Identity, *, now: datetime, contact: str | No
             tx, t.identity, {**key, **shown, "contact": contact, "created_at": now}, key=["network", "vendor_id"]
         )
         if made is not None:
-            customer = rows.insert_returning(tx, t.customer, {"name": identity.label, "created_at": now})
+            customer = rows.insert_id(tx, t.customer, {"name": identity.label, "created_at": now})
             rows.insert(
                 tx,
                 t.customer_link,
-                {"customer_id": customer.id, "identity_id": made.id, "evidence": "first seen", "created_at": now},
+                {"customer_id": customer, "identity_id": made.id, "evidence": "first seen", "created_at": now},
             )
             return made
         row = find_identity(tx.connection, identity.network, identity.id)

@@ -47,6 +47,11 @@ def insert_returning(tx: Tx, table: Table, values: dict[str, Any]) -> Row[Any]:
     return run(tx.connection, _insert(table, returning=True), values).one()
 
 
+def insert_id(tx: Tx, table: Table, values: dict[str, Any]) -> int:
+    """Make a row and return its id."""
+    return int(run(tx.connection, _insert_id(table), values).one()[0])
+
+
 def change(tx: Tx, table: Table, key: Mapping[str, Any], values: Mapping[str, Any]) -> int:
     """Set columns of the rows with these values; return how many there were."""
     return run(tx.connection, _update(table, tuple(key), returning=False), {**at(key), **values}).rowcount
@@ -65,6 +70,11 @@ def _select(table: Table, key: Columns) -> Select[Any]:
 @cache
 def _insert(table: Table, *, returning: bool) -> Insert:
     return table.insert().returning(table) if returning else table.insert()
+
+
+@cache
+def _insert_id(table: Table) -> Insert:
+    return table.insert().returning(table.c.id)
 
 
 @cache
