@@ -40,6 +40,8 @@ SECTIONS = (
     ("Settings", "settings", ""),
     ("Toolbox", "toolbox", ""),
     ("Webhooks", "webhooks", ""),
+    ("Signatures of whole requests", "signing", ""),
+    ("JSON pointers", "pointers", ""),
     ("Texts", "text", "Import these from `hub.sdk.text`."),
     ("Sandboxes", "sandboxes", "Import these from `hub.sdk.sandboxes`."),
 )

@@ -17,7 +17,7 @@ SKEW_TOLERATED = timedelta(seconds=60)
 
 
 def due(hub: Hub) -> list[str]:
-    """Connections to check now: never checked, paused by the hub, or last checked a day ago."""
+    """Connections to check now: never checked, paused by the hub, or last checked a day ago; none that rests."""
     now = hub.now()
     with hub.store.read() as connection:
         rows = connections.every(connection)
@@ -27,7 +27,15 @@ def due(hub: Hub) -> list[str]:
         if row.name in hub.connected
         and (not row.paused or row.paused_by == "hub")
         and (row.probe_at is None or row.probe_at <= now)
+        and (row.blocked_until is None or row.blocked_until <= now)
     ]
+
+
+def ask_soon(hub: Hub, tx: Tx, name: str) -> None:
+    """Check a connection now, if it was not just checked. What never works is told from a vendor that is down."""
+    row, now = connections.get(tx.connection, name), hub.now()
+    if row.probe_at is None or row.probe_at > now + hub.timing.probe_paused_every:
+        connections.change(tx, name, probe_at=now)
 
 
 def check(hub: Hub, name: str) -> Account:
@@ -63,7 +71,7 @@ def check_quietly(hub: Hub, name: str) -> bool:
 def _failed(hub: Hub, tx: Tx, name: str, error: Exception, calls: int) -> None:
     now = hub.now()
     connections.add_calls(tx, name, calls)
-    retry.blame_connection(hub, tx, name, error, now=now)
+    retry.blame_connection(hub, tx, name, error, now=now, has_lane=False)
     again = hub.timing.probe_paused_every if name in hub.checked else FIRST_CHECK_AGAIN
     connections.change(tx, name, probe_at=now + again, last_error=str(error)[:500], last_error_at=now)
 

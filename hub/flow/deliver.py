@@ -170,7 +170,7 @@ def _call(hub: Hub, connector: Delivers, started: list[Started], claim: Claim) -
 def _concerns_one(outcome: Receipt | Failure | Exception) -> bool:
     """True when the next delivery need not wait for what this outcome does to the connection."""
     error = outcome.error if isinstance(outcome, Failure) else outcome
-    return not isinstance(error, Exception) or retry.action_for(error) == "park"
+    return not isinstance(error, Exception) or retry.action_for(error) in ("park", "follow_up")
 
 
 def _settle(hub: Hub, tx: Tx, name: str, sent: list[Sent], claim: Claim, calls: int) -> list[Row[Any]]:

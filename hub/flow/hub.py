@@ -15,7 +15,7 @@ from hub.configuration import Category, Teams
 from hub.configuration import Connection as ConnectionConfig
 from hub.flow.media import MediaFetcher
 from hub.sdk import Connector, Decides, HttpSession, Sink, Source, Toolbox
-from hub.store import Store
+from hub.store import Store, connections
 from hub.store.secrets import Cipher, StoredVault
 
 log = logging.getLogger("hub")
@@ -110,7 +110,13 @@ class Hub:
             log=logging.LoggerAdapter(logging.getLogger(f"hub.connection.{name}"), {"connection": name}),
             fetch_media=MediaFetcher(**net, from_this_machine=self.local_media),
             public_url=self.public_url,
+            made_at=self._made_at(name),
         )
+
+    def _made_at(self, name: str) -> datetime | None:
+        with self.store.read() as connection:
+            made: dict[str, datetime] = {row.name: row.made_at for row in connections.every(connection)}
+        return made.get(name)
 
     def calls(self, name: str) -> CallCounter:
         """This thread's count of calls to a connection's vendor, not yet written down."""

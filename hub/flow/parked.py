@@ -28,8 +28,7 @@ def retry(hub: Hub, door: Door, number: int, *, actor: str, publish_draft: bool 
             event = inbox.by_id(tx.connection, number)
             if event is None or event.state != "parked" or event.type == "unreadable":
                 raise NotParked(f"inbox {number} is not parked, or cannot be read")
-            inbox.finish(tx, number, "new", now=now)
-            inbox.postpone(tx, number, until=now, reason="tried again by hand", count=False)
+            inbox.try_again(tx, number, now=now)
             tx.after_commit.append(lambda: hub.nudge(inbox.nudged(event.connection)))
         else:
             row = deliveries.by_id(tx.connection, number)

@@ -87,7 +87,7 @@ def _failed(hub: Hub, name: str, error: Exception) -> None:
     def unit(tx: Tx) -> None:
         now = hub.now()
         connections.add_calls(tx, name, calls)
-        retry.blame_connection(hub, tx, name, error, now=now)
+        retry.blame_connection(hub, tx, name, error, now=now, has_lane=False)
         if retry.action_for(error) not in ("retry", "wait", "pause"):
             connections.failed(tx, name, error=f"{type(error).__name__}: {error}", now=now)
         row = connections.get(tx.connection, name)

@@ -14,6 +14,7 @@ from hub.sdk import (
     OutcomeUnknown,
     PayloadNotUnderstood,
     RateLimited,
+    RecordClosed,
     Refused,
     SignatureRejected,
     TemporaryFailure,
@@ -23,7 +24,7 @@ from hub.store import Tx, connections
 
 log = logging.getLogger("hub.retry")
 
-Action = Literal["retry", "wait", "pause", "park", "look", "bug"]
+Action = Literal["retry", "wait", "pause", "park", "follow_up", "look", "bug"]
 
 ACTIONS: dict[type[ConnectorError], Action] = {
     TemporaryFailure: "retry",
@@ -31,6 +32,7 @@ ACTIONS: dict[type[ConnectorError], Action] = {
     AuthenticationFailed: "pause",
     ConfigurationError: "pause",
     Refused: "park",
+    RecordClosed: "follow_up",
     OutcomeUnknown: "look",
     PayloadNotUnderstood: "look",  # of a delivery: the vendor took it and its answer cannot be read
     UnsupportedEvent: "bug",
@@ -63,14 +65,28 @@ def wait_of(hub: Hub, error: RateLimited) -> timedelta:
     return timedelta(seconds=min(max(error.retry_after, 0.5), MAX_WAIT.total_seconds()))
 
 
-def blame_connection(hub: Hub, tx: Tx, name: str, error: BaseException, *, now: datetime) -> None:
-    """What an error means for the connection as a whole: breaker, rate limit, pause, alarm."""
+def gives_up(hub: Hub, tx: Tx, name: str, attempts: int) -> bool:
+    """True when the attempt that failed was the last one.
+
+    While the whole connection is down, that is not this event's or delivery's fault: it is not given up.
+    """
+    down = connections.seen(tx, name).failures + 1 >= connections.BREAKER_OPENS_AFTER
+    return attempts >= hub.timing.attempts and not down
+
+
+def blame_connection(
+    hub: Hub, tx: Tx, name: str, error: BaseException, *, now: datetime, has_lane: bool = True
+) -> None:
+    """What an error means for the connection as a whole: breaker, rate limit, pause, alarm.
+
+    Without a lane (a poll, a check) a rate limit of the lane is one of the connection: there is nothing else to wait.
+    """
     action = action_for(error)
     if action == "retry":
         connections.failed(tx, name, error=str(error), now=now)
     elif action == "pause":
         pause(tx, name, error, now=now)
-    elif isinstance(error, RateLimited) and error.scope == "connection":
+    elif isinstance(error, RateLimited) and (error.scope == "connection" or not has_lane):
         row = connections.get(tx.connection, name)
         connections.change(
             tx, name, blocked_until=now + wait_of(hub, error), last_error=error.summary, last_error_at=now

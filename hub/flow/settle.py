@@ -53,10 +53,7 @@ def settle(
 
 
 def _retry(hub: Hub, tx: Tx, row: Row[Any], error: Exception, summary: str, now: datetime) -> dict[str, Any]:
-    # While the whole connection is down, that is not this delivery's fault: it is not given up.
-    connection = connections.seen(tx, row.connection)
-    down = connection.failures + 1 >= connections.BREAKER_OPENS_AFTER
-    if row.attempts >= hub.timing.attempts and not down:
+    if retry.gives_up(hub, tx, row.connection, row.attempts):
         return {"state": "parked", "reason": f"gave up after {row.attempts} attempts: {summary}"}
     return {"state": "waiting", "reason": summary, "due_at": now + retry.backoff(hub, row.attempts)}
 
@@ -72,14 +69,14 @@ def _pause(hub: Hub, tx: Tx, row: Row[Any], error: Exception, summary: str, now:
 
 
 def _park(hub: Hub, tx: Tx, row: Row[Any], error: Exception, summary: str, now: datetime) -> dict[str, Any]:
-    body = BODY.validate_json(row.body)
-    if isinstance(body, AddComment) and isinstance(error, ConnectorError) and error.detail == "closed":
-        return _follow_up(tx, row, body, now)
     return {"state": "parked", "reason": summary}
 
 
-def _follow_up(tx: Tx, row: Row[Any], body: AddComment, now: datetime) -> dict[str, Any]:
+def _follow_up(hub: Hub, tx: Tx, row: Row[Any], error: Exception, summary: str, now: datetime) -> dict[str, Any]:
     """A closed record takes no comment: the same delivery, at its place in the lane, opens a follow-up instead."""
+    body = BODY.validate_json(row.body)
+    if not isinstance(body, AddComment):
+        return _park(hub, tx, row, error, summary, now)
     link = records.active(tx.connection, row.ticket_id, row.connection)
     if link is not None:
         records.change(tx, link.id, active=False)
@@ -106,7 +103,15 @@ def _bug(hub: Hub, tx: Tx, row: Row[Any], error: Exception, summary: str, now: d
     return {"state": "parked", "reason": f"{deliveries.HELD_BY_UNKNOWN}{summary}"}
 
 
-_AFTER = {"retry": _retry, "wait": _wait, "pause": _pause, "park": _park, "look": _look, "bug": _bug}
+_AFTER = {
+    "retry": _retry,
+    "wait": _wait,
+    "pause": _pause,
+    "park": _park,
+    "follow_up": _follow_up,
+    "look": _look,
+    "bug": _bug,
+}
 
 
 def _tell_parked(hub: Hub, tx: Tx, row: Row[Any], summary: str, *, now: datetime) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from hub.flow import classify, converse, fetch, mirror, retry
+from hub.flow import check, classify, converse, fetch, mirror, retry
 from hub.flow.hub import Hub
 from hub.sdk import AnyEvent, ConnectorError, MessageSeen, RateLimited
 from hub.store import Row, StoreBusy, Tx, connections, inbox
@@ -164,22 +164,26 @@ def _apply_one(hub: Hub, one: Taken, tx: Tx) -> None:
 def _failed(hub: Hub, row: Row[Any], error: BaseException) -> None:
     action = retry.action_for(error)
     calls = hub.calls(row.connection).take()
+    summary = error.summary if isinstance(error, ConnectorError) else f"{type(error).__name__}: {error}"[:300]
 
     def unit(tx: Tx) -> None:
-        now = hub.now()
+        now, reason = hub.now(), summary
         connections.add_calls(tx, row.connection, calls)
         if not inbox.is_new(tx, row.id):
             return
         if action in ("retry", "wait", "pause"):
+            failed = row.attempts + 1
+            given_up = action == "retry" and retry.gives_up(hub, tx, row.connection, failed)
             retry.blame_connection(hub, tx, row.connection, error, now=now)
-            wait = retry.backoff(hub, row.attempts + 1)
-            if isinstance(error, RateLimited):
-                wait = retry.wait_of(hub, error)
+            wait = retry.wait_of(hub, error) if isinstance(error, RateLimited) else retry.backoff(hub, failed)
             inbox.postpone(tx, row.id, until=now + wait, reason=str(error), count=action == "retry")
-            return
+            if not given_up:
+                if failed >= hub.timing.attempts:
+                    check.ask_soon(hub, tx, row.connection)  # is the vendor down, or does it fail for this event only?
+                return
+            reason = f"gave up after {failed} attempts: {summary}"
         detail = "".join(traceback.format_exception(error))[-4000:]
-        summary = error.summary if isinstance(error, ConnectorError) else f"{type(error).__name__}: {error}"[:300]
-        inbox.finish(tx, row.id, "parked", reason=summary, detail=detail, now=now)
+        inbox.finish(tx, row.id, "parked", reason=reason, detail=detail, now=now)
 
     if action == "bug":
         log.error("event %s of %s is parked: %r", row.id, row.connection, error, exc_info=error)

@@ -27,6 +27,7 @@ from hub.sdk.errors import (
     OutcomeUnknown,
     PayloadNotUnderstood,
     RateLimited,
+    RecordClosed,
     Refused,
     SignatureRejected,
     TemporaryFailure,
@@ -57,8 +58,10 @@ from hub.sdk.messages import (
     Thread,
     Unreadable,
 )
+from hub.sdk.pointers import MISSING, Pointer, PointerText
 from hub.sdk.routers import Decides, Router
 from hub.sdk.settings import BaseUrl, Field, Secret, Settings, model_validator
+from hub.sdk.signing import Signing, StandardWebhooks, XHubSignature
 from hub.sdk.sinks import DeliversTickets, FindsTickets, RedactsComments, ReportsChanges, Sink
 from hub.sdk.sources import (
     Completes,
@@ -76,6 +79,7 @@ from hub.sdk.webhooks import WebhookReply, WebhookRequest, check_age, check_hmac
 
 __all__ = [
     "ENTRY_POINT_GROUP",
+    "MISSING",
     "PLUGIN_API",
     "Absent",
     "Account",
@@ -120,6 +124,8 @@ __all__ = [
     "OutcomeUnknown",
     "Page",
     "PayloadNotUnderstood",
+    "Pointer",
+    "PointerText",
     "PollsForMessages",
     "Priority",
     "Privacy",
@@ -130,6 +136,7 @@ __all__ = [
     "Receipt",
     "ReceivesWebhooks",
     "RecordChanged",
+    "RecordClosed",
     "RedactComment",
     "RedactsComments",
     "Refused",
@@ -145,8 +152,10 @@ __all__ = [
     "Settings",
     "SetupStep",
     "SignatureRejected",
+    "Signing",
     "Sink",
     "Source",
+    "StandardWebhooks",
     "TemporaryFailure",
     "Thread",
     "TicketView",
@@ -157,6 +166,7 @@ __all__ = [
     "Vault",
     "WebhookReply",
     "WebhookRequest",
+    "XHubSignature",
     "check_age",
     "check_hmac_sha256",
     "failure_of_transport",

@@ -43,10 +43,27 @@ class Connector(ABC):
     """The plugin API it was written for; another one than the hub's is refused with both numbers."""
     Settings: ClassVar[type[Settings]] = Settings
     """The model of its settings."""
+    reaches: ClassVar[tuple[str, ...] | None] = None
+    """The hosts it calls, shown to the operator before the plugin is installed; written out in the class, so that it
+    can be read without running it. A setting in braces stands for that setting's value or its host: ``"{base_url}"``,
+    ``"{subdomain}.vendor.example"``. What ``toolbox.fetch_media`` gets is not meant. Empty: it calls nobody; ``None``:
+    it does not say."""
 
     def __init__(self, settings: Any, toolbox: Toolbox) -> None:
         self.settings = settings
         self.toolbox = toolbox
+
+    @classmethod
+    def openapi(cls) -> dict[str, Any] | None:
+        """The JSON that is this connector's own, which the hub serves as OpenAPI and JSON Schema under
+        ``/api/<name>/``; ``None``: it speaks the vendor's.
+
+        Called when somebody asks for it. Return ``schemas`` (name -> JSON Schema, references as
+        ``#/components/schemas/<name>``), ``receives`` (names of the schemas a webhook may post), ``calls`` (what the
+        connector posts -> what is answered) and ``asks`` (what is answered when it looks for an earlier call). Raises
+        nothing. Since plugin API 1.
+        """
+        return None
 
     @abstractmethod
     def check_connection(self) -> Account:
@@ -66,8 +83,9 @@ class Delivers(ABC):
 
     batch: ClassVar[int] = 1
     """How many deliveries one ``deliver`` call may get."""
-    idempotent_for: ClassVar[timedelta | None] = None
-    """How long the vendor remembers our key. Within it the hub may repeat an unknown attempt; ``None``: never."""
+    idempotent_for: timedelta | None = None
+    """How long the vendor remembers our key. Within it the hub may repeat an unknown attempt; ``None``: never. A class
+    attribute, or set in ``__init__`` when the settings decide."""
     settles_after: ClassVar[timedelta] = timedelta(seconds=2)
     """How long after an attempt a consistent read shows its effect. The hub does not look earlier."""
 
@@ -207,6 +225,7 @@ class Completes(ABC):
 
         Called outside any transaction, for a ``Hint`` and for a message without a thread that the hub cannot find by
         itself. Return the events that take its place. May raise ``TemporaryFailure``, ``RateLimited``,
-        ``AuthenticationFailed``, ``ConfigurationError``: the event waits, and holds the later ones of its lane;
-        anything else parks it. Hints to one record that wait together are completed once. Since plugin API 1.
+        ``AuthenticationFailed``, ``ConfigurationError``: the event waits, and holds the later ones of its lane
+        (the tenth ``TemporaryFailure`` parks it, unless the whole connection is down); anything else parks it. Hints
+        to one record that wait together are completed once. Since plugin API 1.
         """

@@ -62,7 +62,11 @@ class Said(Value):
 
 
 class OpenTicket(Value):
-    """Create the helpdesk record with its first comment. The receipt's ``vendor_id`` is the record's id."""
+    """Create the helpdesk record with its first comment. The receipt's ``vendor_id`` is the record's id.
+
+    ``public=False`` (an internal first comment): best effort where the desk has no internal opening; the connector says
+    so in its README. ``follow_up_of`` is the id of the closed record that this one continues.
+    """
 
     verb: Literal["open_ticket"] = "open_ticket"
     ticket: TicketView

@@ -68,6 +68,13 @@ class Refused(ConnectorError):
     """The vendor refuses this one delivery for good (validation, blocked, gone). The hub parks it with the reason."""
 
 
+class RecordClosed(Refused):
+    """The record takes no comment any more. The hub opens a follow-up with the same content.
+
+    For an ``AddComment``; of anything else it is a ``Refused``.
+    """
+
+
 class OutcomeUnknown(ConnectorError):
     """The bytes may have left and no answer came. The hub looks before it ever sends again."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, SetsUp
 
 
 class Source(Connector):
     """Speaks to a network where customers write."""
 
-    network: ClassVar[str]
-    """The network's name in natural keys, the same for every connection to it (``mastodon``)."""
+    network: str
+    """The network's name in natural keys, the same for every connection to it (``mastodon``). A class attribute, which
+    ``__init__`` may replace when the settings decide."""
 
 
 class PollsForMessages(Polls):

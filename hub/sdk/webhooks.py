@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -37,23 +36,26 @@ class WebhookReply:
 
 def check_hmac_sha256(
     signed: bytes,
-    signature: str,
-    secrets: Iterable[str],
+    signature: str | Sequence[str],
+    secrets: Iterable[str | bytes],
     *,
     encoding: Literal["hex", "base64"] = "hex",
     prefix: str = "",
 ) -> None:
     """Return when ``signature`` is the HMAC-SHA256 of ``signed`` under one of ``secrets`` (two during a rotation).
 
-    Compares in constant time. Raises :class:`SignatureRejected` otherwise, also when no secret is set.
+    A list of signatures: one of them must be; those without the ``prefix`` are passed over. Compares in constant time.
+    Raises :class:`SignatureRejected` otherwise, also when no secret is set.
     """
-    if not signature.startswith(prefix):
+    all_given = [signature] if isinstance(signature, str) else signature
+    given = [one[len(prefix) :].encode() for one in all_given if one.startswith(prefix)]
+    if not given:
         raise SignatureRejected("the signature header is missing or has another form")
-    given = signature[len(prefix) :].encode()
-    for secret in secrets:
-        digest = hmac.new(secret.encode(), signed, hashlib.sha256)
-        wanted = digest.hexdigest().encode() if encoding == "hex" else base64.b64encode(digest.digest())
-        if secret and hmac.compare_digest(given, wanted):
+    keys = [secret.encode() if isinstance(secret, str) else secret for secret in secrets if secret]
+    for key in keys:
+        digest = hmac.digest(key, signed, "sha256")
+        wanted = digest.hex().encode() if encoding == "hex" else base64.b64encode(digest)
+        if any(hmac.compare_digest(one, wanted) for one in given):
             return
     raise SignatureRejected("the signature does not match any configured secret")
 

@@ -159,6 +159,19 @@ def postpone(tx: Tx, inbox_id: int, *, until: datetime, reason: str, count: bool
     tx.execute(update(t.inbox).where(t.inbox.c.id == inbox_id).values(**values))
 
 
+def try_again(tx: Tx, inbox_id: int, *, now: datetime) -> None:
+    """Take up a parked event as if it had just come."""
+    values = {
+        "state": "new",
+        "reason": "tried again by hand",
+        "detail": "",
+        "due_at": now,
+        "done_at": None,
+        "attempts": 0,
+    }
+    rows.change(tx, t.inbox, {"id": inbox_id}, values)
+
+
 def coalesce_hints(tx: Tx, row: Row[Any], *, now: datetime) -> None:
     """Later hints to the same record are answered by completing this one."""
     tx.execute(

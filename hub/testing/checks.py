@@ -10,14 +10,19 @@ import pytest
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def needs(*roles: type, when: Callable[[type], bool] = lambda _: True) -> Callable[[F], F]:
-    """The check runs only for connectors that play every one of ``roles`` and for which ``when(connector)`` holds;
-    for others it does not exist."""
+def needs(
+    *roles: type, when: Callable[[type], bool] = lambda _: True, given: Callable[[Any], bool] = lambda _: True
+) -> Callable[[F], F]:
+    """The check runs only for connectors that play every one of ``roles`` and for which ``when(connector)`` holds, and
+    for suites for which ``given(suite)`` does: what the settings decide. For others it does not exist."""
 
     def mark(check: F) -> F:
         earlier = getattr(check, "applies", lambda _: True)
-        check.applies = lambda connector: (  # type: ignore[attr-defined]
-            earlier(connector) and all(issubclass(connector, role) for role in roles) and when(connector)
+        check.applies = lambda suite: (  # type: ignore[attr-defined]
+            earlier(suite)
+            and all(issubclass(suite.connector, role) for role in roles)
+            and when(suite.connector)
+            and given(suite)
         )
         return check
 
@@ -47,19 +52,27 @@ def first(check: F) -> F:
     return check
 
 
-def applies(check: Any, connector: type) -> bool:
-    """Whether a connector has this check."""
-    return bool(getattr(check, "applies", lambda _: True)(connector))
+def remembers_keys(suite: Any) -> bool:
+    """Whether the vendor remembers keys for this suite's connector: settings may decide it for an instance."""
+    try:
+        return suite().new_rig().connector.idempotent_for is not None
+    except Exception:  # noqa: BLE001 - whatever is wrong with it shows in the checks, not while they are gathered
+        return True
 
 
-def checks_of(suite: type, connector: type) -> Iterator[str]:
-    """The names of every check of this connector, as waivers name them, in order."""
+def applies(check: Any, suite: Any) -> bool:
+    """Whether a suite has this check."""
+    return bool(getattr(check, "applies", lambda _: True)(suite))
+
+
+def checks_of(suite: Any) -> Iterator[str]:
+    """The names of every check of this suite, as waivers name them, in order."""
     seen: set[str] = set()
     for kind in reversed(suite.__mro__):
         if not kind.__module__.startswith("hub.testing."):
             continue
         for name, check in vars(kind).items():
-            if name.startswith("test_") and name not in seen and applies(check, connector):
+            if name.startswith("test_") and name not in seen and applies(check, suite):
                 seen.add(name)
                 for case in getattr(check, "cases", None) or [""]:
                     yield name.removeprefix("test_") + (f"[{case}]" if case else "")

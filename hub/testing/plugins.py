@@ -54,7 +54,7 @@ class PluginChecks:
         """One name everywhere: connector, folder (``sch_name`` outside the hub) and entry point."""
         name, folder = getattr(self.connector, "name", ""), folder_of(self.connector).name
         assert folder in (name, f"sch_{name}"), f'the connector is "{name}", its folder is "{folder}"'
-        found = installed().get(name)
+        found = installed().get(name) or installed().get(f"{name}.{side_of(self.connector)}")
         assert found, f'no entry point of the group {ENTRY_POINT_GROUP} is called "{name}": pip install -e . again?'
         module = self.connector.__module__
         assert module == found or module.startswith(found + "."), f'the entry point "{name}" is {found}, not {module}'
@@ -102,7 +102,7 @@ class PluginChecks:
         """quality.toml is well formed, every waiver has a reason and names a check, and no check is overridden."""
         quality = quality_of(self.connector)
         assert not quality.wrong, quality.wrong[0]
-        known = list(checks_of(type(self), self.connector))
+        known = list(checks_of(type(self)))
         unknown = unknown_waivers(quality, known)
         assert not unknown, f'the waiver "{unknown[0]}" names no check of this connector'
         never = sorted({"waivers_are_in_order", "claimed_tier_is_held"} & quality.waivers.keys())

@@ -50,7 +50,7 @@ def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> list[py
         return None
     from hub.testing.checks import applies
 
-    return None if applies(obj, suite.connector) else []
+    return None if applies(obj, suite) else []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

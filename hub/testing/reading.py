@@ -51,7 +51,7 @@ class ReadingChecks(ConnectorConformance):
             assert len(messages) == 3, f"by {way}: three things were said, {len(messages)} are told"
             ada, bruno, again = messages
             for message in messages:
-                _well_formed(message, self.connector.network, rig.clock.now().timestamp())  # type: ignore[attr-defined]
+                _well_formed(message, rig.connector.network, rig.clock.now().timestamp())
             assert ada.author.id == again.author.id, "one author has two ids"
             assert ada.author.id != bruno.author.id, "two authors have one id"
             assert len({message.id for message in messages}) == 3, "two messages have one id"

@@ -85,7 +85,7 @@ class ReferenceSink(
     display_name: ClassVar[str] = "Reference helpdesk"
     Settings = ReferenceSettings
     batch: ClassVar[int] = 5
-    idempotent_for: ClassVar[timedelta | None] = timedelta(hours=1)
+    idempotent_for = timedelta(hours=1)
 
     settings: ReferenceSettings
 

@@ -30,7 +30,7 @@ from hub.sdk.connectors import Delivers
 from hub.sdk.text import fits
 from hub.testing import faults
 from hub.testing.attempts import attempt
-from hub.testing.checks import cases, needs
+from hub.testing.checks import cases, needs, remembers_keys
 from hub.testing.connectors import ConnectorConformance
 from hub.testing.deliveries import deliver_under, find_after, find_under, looked_up, no_repeats, once_per_key, sent
 from hub.testing.listening import Listener, network
@@ -44,10 +44,6 @@ FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
 def replies(connector: type) -> bool:
     """Whether it can answer at all."""
     return issubclass(connector, RepliesInPublic | RepliesInPrivate)
-
-
-def _remembers_keys(connector: type) -> bool:
-    return issubclass(connector, Delivers) and connector.idempotent_for is not None
 
 
 class ReplyingChecks(ConnectorConformance):
@@ -187,7 +183,7 @@ class ReplyingChecks(ConnectorConformance):
     @needs(when=replies)
     def test_foreign_verb_is_refused(self, rig: Rig) -> None:
         """A delivery for the other side is Refused, not a crash."""
-        someone = Identity(network=self.connector.network, id="1")  # type: ignore[attr-defined]
+        someone = Identity(network=rig.connector.network, id="1")
         ticket = TicketView(uid="u", code="T-1", subject="s", network="n", source="acme", requester=someone)
         result = sent(rig, Delivery(key="k", body=OpenTicket(ticket=ticket, said=Opening(text="t"))))
         assert isinstance(result, Refused), f"expected Refused, got {type(result).__name__}: {result}"
@@ -248,7 +244,7 @@ class ReplyingChecks(ConnectorConformance):
         assert isinstance(sent(rig, self.answer(rig, first)), Receipt)
         looked_up(rig, self.answer(rig, second), there=False, where="nothing was sent")
 
-    @needs(when=lambda connector: replies(connector) and _remembers_keys(connector))
+    @needs(when=replies, given=remembers_keys)
     def test_same_reply_twice_is_one(self) -> None:
         """Within ``idempotent_for`` the same delivery twice is one post."""
         once_per_key(self, self.reply_ready, self.said)

@@ -18,7 +18,7 @@ from hub.sdk import (
     TemporaryFailure,
 )
 from hub.testing import deliveries, faults, tickets
-from hub.testing.checks import cases, needs
+from hub.testing.checks import cases, needs, remembers_keys
 from hub.testing.deliveries import Prepare, sent
 from hub.testing.rig import Rig
 from hub.testing.tickets import newest, opened, stands, well_sent
@@ -66,10 +66,6 @@ PREPARED: dict[str, Prepare] = {
 }
 
 
-def _remembers(connector: Any) -> bool:
-    return connector.idempotent_for is not None
-
-
 class OutcomeChecks:
     """Every fault at every call of every verb: what was told is true, what is found is true, and nothing is twice."""
 
@@ -104,7 +100,7 @@ class OutcomeChecks:
 
     # --- once --------------------------------------------------------------------------------------------------------
 
-    @needs(DeliversTickets, when=_remembers)
+    @needs(DeliversTickets, given=remembers_keys)
     @cases("verb", tuple(PREPARED))
     def test_same_key_has_one_effect(self, verb: str) -> None:
         """Within ``idempotent_for`` the same delivery again changes nothing, and its receipt is the first one's."""

@@ -1,6 +1,6 @@
 """The JSON that connectors take and send, as OpenAPI and JSON Schema. Needs no login: there is no data in it.
 
-A connector that has such a JSON of its own says so with a class method ``openapi()``.
+A connector that has such a JSON of its own says so with its class method ``openapi()``.
 """
 
 from __future__ import annotations
@@ -23,40 +23,44 @@ _COMPONENTS, _DEFS = "#/components/schemas/", "#/$defs/"
 @blueprint.get("/<connector>/openapi.json")
 def openapi(connector: str) -> Response:
     """The OpenAPI document of a connector's both sides: where the hub listens, and the calls it makes."""
-    return jsonify(document_of(connector, _sides(connector)))
+    return jsonify(_document(connector))
 
 
 @blueprint.get("/<connector>/schema/<name>.json")
 def schema(connector: str, name: str) -> Response:
     """One JSON Schema that stands alone."""
-    schemas = document_of(connector, _sides(connector))["components"]["schemas"]
+    schemas = _document(connector)["components"]["schemas"]
     if name not in schemas:
         abort(404)
     parts = _moved({part: value for part, value in schemas.items() if "." in part})
     return jsonify({"$schema": DIALECT, "title": name, **_moved(schemas[name]), "$defs": parts})
 
 
-def _sides(connector: str) -> tuple[type, ...]:
+def _document(connector: str) -> dict[str, Any]:
     catalogue = Running.here().catalogue
-    found: tuple[type | None, ...] = (catalogue.sources.get(connector), catalogue.sinks.get(connector))
-    sides = tuple(side for side in found if side is not None and hasattr(side, "openapi"))
-    return sides if sides else abort(404)
+    found = (catalogue.sources.get(connector), catalogue.sinks.get(connector))
+    sides = tuple(side for side in found if side is not None)
+    # Unknown names end here: document_of() keeps its answers, and anybody may ask for any name.
+    return (document_of(connector, sides) if sides else None) or abort(404)
 
 
 @cache
-def document_of(connector: str, sides: tuple[Any, ...]) -> dict[str, Any]:
-    """The OpenAPI 3.1 document. Raises ``ValueError`` when two sides give one name to different schemas."""
+def document_of(connector: str, sides: tuple[Any, ...]) -> dict[str, Any] | None:
+    """The OpenAPI 3.1 document; ``None`` when no side has a JSON of its own. Raises ``ValueError`` when two sides give
+    one name to different schemas."""
     schemas: dict[str, Any] = {}
     received: list[str] = []
     calls: dict[str, Any] = {}
-    for side in sides:
-        its = side.openapi()
+    own = [its for side in sides if (its := side.openapi()) is not None]
+    for its in own:
         for name, given in its["schemas"].items():
             if schemas.setdefault(name, given) != given:
                 raise ValueError(f"{connector}: two schemas are called {name!r}")
         received += its["receives"]
         calls |= {name: _call(name, answer) for name, answer in its["calls"].items()}
         calls[its["asks"]] = _question(its["asks"])
+    if not own:
+        return None
     one = {"oneOf": [_ref(name) for name in received]}
     return {
         "openapi": "3.1.0",

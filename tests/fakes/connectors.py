@@ -38,6 +38,7 @@ from hub.sdk import (
     Receipt,
     ReceivesWebhooks,
     RecordChanged,
+    RecordClosed,
     Refused,
     RepliesInPrivate,
     RepliesInPublic,
@@ -103,7 +104,7 @@ class FakeConnector:
         if fault.status == 429:
             return RateLimited("slow down", retry_after=fault.retry_after)
         if fault.status == 409:
-            return Refused("the record is closed", detail="closed")
+            return RecordClosed("the record is closed")
         if fault.status in (404, 422):
             return Refused(f"refused ({fault.status})")
         return TemporaryFailure(f"status {fault.status}")

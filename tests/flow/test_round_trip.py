@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hub.flow import parked
+from hub.sdk import ConnectorError, Failure, RecordClosed, Refused
 from hub.store import connections
+from tests.fakes.connectors import FakeSink, FakeSource
 from tests.fakes.house import House
 
 
@@ -285,6 +287,26 @@ def test_a_closed_record_gets_a_follow_up_at_the_same_place_in_the_lane(house: H
     house.network.post("anna", "second", reply_to=post)
     steps(house, 8)
     assert texts(house, "r2")[0] == ("second", True)
+
+
+@pytest.mark.parametrize(
+    ("error", "verb"), [(Refused("the record is closed", detail="closed"), "add_comment"), (RecordClosed("x"), "reply")]
+)
+def test_only_a_closed_record_that_takes_no_comment_opens_a_follow_up(
+    house: House, monkeypatch: pytest.MonkeyPatch, error: ConnectorError, verb: str
+) -> None:
+    """The class says it, not a word in ``detail``; and only for a comment."""
+    post = house.network.post("anna", "first")
+    steps(house)
+    connector = FakeSink if verb == "add_comment" else FakeSource
+    monkeypatch.setattr(connector, "deliver", lambda self, deliveries: [Failure(error)])
+    if verb == "add_comment":
+        house.network.post("anna", "second", reply_to=post)
+    else:
+        house.helpdesk.comment("r1", "Hi!")
+    steps(house, 6)
+    assert next(row.verb for row in house.rows("SELECT verb FROM delivery WHERE state = 'parked'")) == verb
+    assert house.rows("SELECT id FROM event WHERE kind = 'follow_up'") == []
 
 
 def test_a_parked_answer_is_tried_again_by_hand_once(house: House) -> None:

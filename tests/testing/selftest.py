@@ -61,7 +61,7 @@ def run(suite: type, planted: str = "") -> dict[str, str]:
     """Run every check of the suite: its name (without the case) -> what its failure says. With ``planted`` only that
     check meets every fault, the others a few."""
     failed: dict[str, str] = {}
-    names = [name for name in dir(suite) if name.startswith("test_") and applies(getattr(suite, name), suite.connector)]
+    names = [name for name in dir(suite) if name.startswith("test_") and applies(getattr(suite, name), suite)]
     names.sort(key=lambda name: (name == "test_claimed_tier_is_held", getattr(getattr(suite, name), "last", False)))
     for name in names:
         check = getattr(suite, name)

@@ -57,8 +57,9 @@ class RequestTrackerSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, Re
     name: ClassVar[str] = "request_tracker"
     display_name: ClassVar[str] = "Request Tracker"
     vendor_docs_url: ClassVar[str] = "https://docs.bestpractical.com/rt/5.0.3/RT/REST2.html"
+    reaches = ("{url}",)
     Settings = RequestTrackerSettings
-    idempotent_for: ClassVar[timedelta | None] = None  # RT knows no idempotency keys
+    idempotent_for: timedelta | None = None  # RT knows no idempotency keys
     settles_after: ClassVar[timedelta] = timedelta(seconds=10)
     """RT runs its scrips, mail included, before it commits: a call that timed out here may go on there."""
 

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub.sdk import Agent, Comment, CommentSeen, PayloadNotUnderstood, UnsupportedEvent
+from hub.sdk import MISSING, Agent, Comment, CommentSeen, PayloadNotUnderstood, Pointer, UnsupportedEvent
 from plugins.sinks.webhook.documents import digest
-from plugins.sinks.webhook.pointers import Pointer
 from plugins.sinks.webhook.settings import CommentPointers, WebhookSettings
 
 _MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
@@ -32,7 +31,7 @@ class CommentMapping:
             if not values[name]:
                 raise PayloadNotUnderstood(f"{name} {self._at[name].text!r} is missing or is neither text nor number")
         public = self._at["public"].of(body)
-        if public is None:
+        if public is None or public is MISSING:
             raise PayloadNotUnderstood(f"public {self._at['public'].text!r} is missing")
         is_public = public is True or (isinstance(public, str) and public in self._public)
         return CommentSeen(
@@ -44,13 +43,17 @@ class CommentMapping:
                 public=is_public,
                 # Whoever holds the secret speaks for the helpdesk; programs are told apart by the pointer automatic.
                 author=Agent(id=values["author_id"], name=values["author_name"], role="agent"),
-                automatic=self._at["automatic"].of(body) not in (None, False, 0, "", "false"),
+                automatic=self._is_automatic(body),
                 via="webhook",
                 text=values["text"],
                 created_at=self._time(body, received_at),
                 origin=values["origin"],
             ),
         )
+
+    def _is_automatic(self, body: Any) -> bool:
+        pointer = self._at["automatic"]
+        return bool(pointer.text) and pointer.of(body) not in (MISSING, None, False, 0, "", "false")
 
     def _time(self, body: Any, received_at: datetime) -> datetime:
         pointer = self._at["created_at"]

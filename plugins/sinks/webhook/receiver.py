@@ -13,12 +13,12 @@ from hub.sdk import (
     ConfigurationError,
     OutcomeUnknown,
     Refused,
+    Signing,
     TemporaryFailure,
     Toolbox,
     failure_of_transport,
     rate_limited,
 )
-from plugins.sinks.webhook.signing import Signing
 
 Json = dict[str, Any]
 

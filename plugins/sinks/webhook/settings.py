@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, field_validator, model_validator
 
-from hub.sdk import Field, Secret, Settings
-from plugins.sinks.webhook.pointers import PointerText
-from plugins.sinks.webhook.signing import SignatureKind, standard_key
+from hub.sdk import Field, PointerText, Secret, Settings, StandardWebhooks
 
 
 def _address(value: str) -> str:
@@ -67,7 +65,7 @@ class WebhookSettings(Settings):
     """One helpdesk that takes tickets as signed JSON, and may post back what its agents write."""
 
     url: Address = Field(description="Where tickets are posted", examples=["https://desk.acme.example/hub"])
-    signature: SignatureKind = Field(
+    signature: Literal["standard", "x_hub"] = Field(
         "standard", description="standard: Standard Webhooks; x_hub: X-Hub-Signature-256, which has no time in it"
     )
     secrets: tuple[Secret, ...] = Field(
@@ -123,11 +121,10 @@ class WebhookSettings(Settings):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.signature == "standard":
-            for secret in self.secrets:
-                try:
-                    standard_key(secret.get_secret_value())
-                except ValueError as error:
-                    raise ValueError(f"secrets: each {error}; or set signature = x_hub") from None
+            try:
+                StandardWebhooks([secret.get_secret_value() for secret in self.secrets])
+            except ValueError as error:
+                raise ValueError(f"secrets: each {error}; or set signature = x_hub") from None
         if (self.format == "pointers") != (self.pointers is not None):
             raise ValueError("the table pointers belongs to format = pointers, and to that only")
         return self

@@ -24,20 +24,21 @@ from hub.sdk import (
     Found,
     OpenTicket,
     PayloadNotUnderstood,
+    Pointer,
     Receipt,
     ReceivesWebhooks,
     Refused,
     Sink,
+    StandardWebhooks,
     Toolbox,
     UpdateFields,
     WebhookRequest,
+    XHubSignature,
 )
 from plugins.sinks.webhook import documents
 from plugins.sinks.webhook.comments import CommentMapping
-from plugins.sinks.webhook.pointers import Pointer
 from plugins.sinks.webhook.receiver import Receiver
 from plugins.sinks.webhook.settings import WebhookSettings
-from plugins.sinks.webhook.signing import Signing
 
 
 class WebhookSink(Sink, DeliversTickets, FindsTickets, ReceivesWebhooks):
@@ -46,6 +47,7 @@ class WebhookSink(Sink, DeliversTickets, FindsTickets, ReceivesWebhooks):
     name: ClassVar[str] = "webhook"
     display_name: ClassVar[str] = "Webhook"
     vendor_docs_url: ClassVar[str] = "https://www.standardwebhooks.com/"
+    reaches = ("{url}", "{find_url}")
     Settings = WebhookSettings
 
     settings: WebhookSettings
@@ -53,7 +55,11 @@ class WebhookSink(Sink, DeliversTickets, FindsTickets, ReceivesWebhooks):
     def __init__(self, settings: WebhookSettings, toolbox: Toolbox) -> None:
         Connector.__init__(self, settings, toolbox)
         secrets = [secret.get_secret_value() for secret in settings.secrets]
-        self._signing = Signing(settings.signature, secrets, settings.tolerance_s)
+        self._signing = (
+            StandardWebhooks(secrets, tolerance_s=settings.tolerance_s)
+            if settings.signature == "standard"
+            else XHubSignature(secrets)
+        )
         authorization = settings.authorization.get_secret_value() if settings.authorization else ""
         self._receiver = Receiver(self._signing, authorization, toolbox)
         self._mapping = CommentMapping(settings, settings.pointers) if settings.pointers else None
@@ -61,8 +67,7 @@ class WebhookSink(Sink, DeliversTickets, FindsTickets, ReceivesWebhooks):
         self._permalink = Pointer(settings.permalink_pointer)
         self._comment_id = Pointer(settings.comment_id_pointer)
         if settings.idempotent_hours:
-            # The receiver's promise, so a setting; the contract has it per class.
-            self.idempotent_for = timedelta(hours=settings.idempotent_hours)  # type: ignore[misc]
+            self.idempotent_for = timedelta(hours=settings.idempotent_hours)
 
     @classmethod
     def openapi(cls) -> dict[str, Any]:

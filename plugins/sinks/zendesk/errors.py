@@ -8,10 +8,16 @@ from typing import Any
 
 import requests
 
-from hub.sdk import AuthenticationFailed, ConnectorError, OutcomeUnknown, Refused, TemporaryFailure, rate_limited
+from hub.sdk import (
+    AuthenticationFailed,
+    ConnectorError,
+    OutcomeUnknown,
+    RecordClosed,
+    Refused,
+    TemporaryFailure,
+    rate_limited,
+)
 
-CLOSED = "closed"
-"""``detail`` of the ``Refused`` for a closed ticket: nothing but a follow-up can go on."""
 GONE = "gone"
 """``detail`` of the ``Refused`` for a record that does not exist (any more)."""
 
@@ -51,7 +57,7 @@ def failure_of_answer(response: requests.Response, now: datetime, *, effect_poss
     if status == 404:
         return Refused("the record is gone (404)", detail=GONE, vendor_request_id=request_id)
     if _is_closed(problem):
-        return Refused("the record is closed", detail=CLOSED, vendor_request_id=request_id)
+        return RecordClosed("the record is closed", detail=detail, vendor_request_id=request_id)
     if 300 <= status < 400:
         return TemporaryFailure(f"Zendesk redirects ({status}); check subdomain or base_url", detail=detail)
     return Refused(

@@ -32,6 +32,7 @@ from hub.sdk import (
     Page,
     Receipt,
     ReceivesWebhooks,
+    RecordClosed,
     RedactComment,
     RedactsComments,
     Refused,
@@ -45,7 +46,7 @@ from hub.sdk import (
 from plugins.sinks.zendesk import outgoing, payloads, webhooks
 from plugins.sinks.zendesk.client import ZendeskClient
 from plugins.sinks.zendesk.directory import Directory
-from plugins.sinks.zendesk.errors import CLOSED, GONE, OddAnswer, UpdateConflict
+from plugins.sinks.zendesk.errors import GONE, OddAnswer, UpdateConflict
 from plugins.sinks.zendesk.payloads import is_id, text_of, time_of
 from plugins.sinks.zendesk.redaction import blackened, is_black
 from plugins.sinks.zendesk.settings import ZendeskSettings
@@ -62,9 +63,10 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
     name: ClassVar[str] = "zendesk"
     display_name: ClassVar[str] = "Zendesk"
     vendor_docs_url: ClassVar[str] = "https://developer.zendesk.com/api-reference/ticketing/introduction/"
+    reaches = ("{subdomain}.zendesk.com", "{base_url}")
     Settings = ZendeskSettings
     # Only creates take Zendesk's Idempotency-Key (for two hours); updates do not, so every unknown is looked up.
-    idempotent_for: ClassVar[timedelta | None] = None
+    idempotent_for: timedelta | None = None
 
     settings: ZendeskSettings
 
@@ -129,7 +131,7 @@ class ZendeskSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesW
                 return self._redact(body)
             raise Refused(f"Zendesk cannot do {body.verb}")
         except ConnectorError as error:
-            if isinstance(error, Refused) and error.detail not in (CLOSED, GONE):
+            if isinstance(error, Refused) and not isinstance(error, RecordClosed) and error.detail != GONE:
                 self._directory.forget_customers()
             return Failure(error)
 

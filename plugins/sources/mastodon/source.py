@@ -95,6 +95,7 @@ class MastodonSource(
     display_name = "Mastodon"
     vendor_docs_url = "https://docs.joinmastodon.org/client/intro/"
     network = NETWORK
+    reaches = ("{base_url}",)
     Settings: ClassVar[type[Settings]] = MastodonSettings
 
     batch = 1

@@ -10,18 +10,19 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from hub.sdk import (
+    MISSING,
     Attachment,
     Identity,
     Message,
     MessageDeleted,
     MessageSeen,
     PayloadNotUnderstood,
+    Pointer,
     Thread,
     Unreadable,
     UnsupportedEvent,
 )
 from hub.sdk.messages import Privacy
-from plugins.sources.webhook.pointers import MISSING, Pointer
 from plugins.sources.webhook.settings import Pointers, WebhookSettings
 
 SourceEvents = list[MessageSeen | MessageDeleted | Unreadable]

@@ -10,10 +10,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, field_validator, model_validator
 
-from hub.sdk import Field, Secret, Settings
+from hub.sdk import Field, PointerText, Secret, Settings, StandardWebhooks
 from hub.sdk.messages import Privacy
-from plugins.sources.webhook.pointers import PointerText
-from plugins.sources.webhook.signing import SignatureKind, standard_key
 
 
 def _address(value: str) -> str:
@@ -96,7 +94,7 @@ class Pointers(Settings):
 class WebhookSettings(Settings):
     """One system that posts what customers wrote, as the hub's own JSON or as any other."""
 
-    signature: SignatureKind = Field(
+    signature: Literal["standard", "x_hub"] = Field(
         "standard", description="standard: Standard Webhooks; x_hub: X-Hub-Signature-256, which has no time in it"
     )
     secrets: tuple[Secret, ...] = Field(
@@ -173,11 +171,10 @@ class WebhookSettings(Settings):
     @model_validator(mode="after")
     def _fit_together(self) -> Self:
         if self.signature == "standard":
-            for secret in self.secrets:
-                try:
-                    standard_key(secret.get_secret_value())
-                except ValueError as error:
-                    raise ValueError(f"secrets: each {error}; or set signature = x_hub") from None
+            try:
+                StandardWebhooks([secret.get_secret_value() for secret in self.secrets])
+            except ValueError as error:
+                raise ValueError(f"secrets: each {error}; or set signature = x_hub") from None
         if (self.format == "pointers") != (self.pointers is not None):
             raise ValueError("the table pointers belongs to format = pointers, and to that only")
         if self.find_url and not self.reply_url:

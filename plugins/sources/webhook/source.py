@@ -28,14 +28,15 @@ from hub.sdk import (
     Reply,
     ReplyLimits,
     Source,
+    StandardWebhooks,
     Toolbox,
     WebhookRequest,
+    XHubSignature,
 )
 from plugins.sources.webhook import documents
 from plugins.sources.webhook.mapping import Mapping
 from plugins.sources.webhook.receiver import Receiver
 from plugins.sources.webhook.settings import WebhookSettings
-from plugins.sources.webhook.signing import Signing
 
 
 class WebhookSource(Source, ReceivesWebhooks, RepliesInPublic, RepliesInPrivate, FindsReplies):
@@ -44,7 +45,8 @@ class WebhookSource(Source, ReceivesWebhooks, RepliesInPublic, RepliesInPrivate,
     name: ClassVar[str] = "webhook"
     display_name: ClassVar[str] = "Webhook"
     vendor_docs_url: ClassVar[str] = "https://www.standardwebhooks.com/"
-    network: ClassVar[str] = "webhook"
+    network = "webhook"
+    reaches = ("{reply_url}", "{find_url}")
     Settings = WebhookSettings
 
     settings: WebhookSettings
@@ -52,15 +54,18 @@ class WebhookSource(Source, ReceivesWebhooks, RepliesInPublic, RepliesInPrivate,
     def __init__(self, settings: WebhookSettings, toolbox: Toolbox) -> None:
         Connector.__init__(self, settings, toolbox)
         secrets = [secret.get_secret_value() for secret in settings.secrets]
-        self._signing = Signing(settings.signature, secrets, settings.tolerance_s)
+        self._signing = (
+            StandardWebhooks(secrets, tolerance_s=settings.tolerance_s)
+            if settings.signature == "standard"
+            else XHubSignature(secrets)
+        )
         # Every such connection is a network of its own: two systems may count their messages from 1.
-        self._network = settings.network or toolbox.connection
-        self._mapping = Mapping(settings, settings.pointers, self._network) if settings.pointers else None
+        self.network = settings.network or toolbox.connection
+        self._mapping = Mapping(settings, settings.pointers, self.network) if settings.pointers else None
         authorization = settings.authorization.get_secret_value() if settings.authorization else ""
         self._receiver = Receiver(self._signing, authorization, toolbox)
         if settings.idempotent_hours:
-            # The receiver's promise, so a setting; the contract has it per class.
-            self.idempotent_for = timedelta(hours=settings.idempotent_hours)  # type: ignore[misc]
+            self.idempotent_for = timedelta(hours=settings.idempotent_hours)
 
     @classmethod
     def openapi(cls) -> dict[str, Any]:
@@ -76,8 +81,8 @@ class WebhookSource(Source, ReceivesWebhooks, RepliesInPublic, RepliesInPrivate,
                 raise ConfigurationError(f"reply_url refuses the ping: {error.summary}", detail=error.detail) from error
         limit = self.settings.max_length
         return Account(
-            fingerprint=f"webhook:{self._network}",
-            display_name=self._network,
+            fingerprint=f"webhook:{self.network}",
+            display_name=self.network,
             reply_limits=ReplyLimits(max_length=limit) if limit else None,
         )
 
@@ -94,7 +99,7 @@ class WebhookSource(Source, ReceivesWebhooks, RepliesInPublic, RepliesInPrivate,
         except (ValueError, RecursionError) as error:
             raise PayloadNotUnderstood("the body is not JSON") from error
         if self._mapping is None:
-            return documents.events(body, self._network, request.received_at)
+            return documents.events(body, self.network, request.received_at)
         return self._mapping.events(body, request.received_at)
 
     # --- out -------------------------------------------------------------------------------------------------------

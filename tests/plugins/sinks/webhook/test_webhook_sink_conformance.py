@@ -12,7 +12,7 @@ class TestWebhookSink(SinkConformance):
     """A helpdesk that signs with the third party's library and can be asked what arrived."""
 
     connector = WebhookSink
-    settings = {"url": URL, "secrets": [SECRET], "find_url": FIND_URL}
+    settings = {"url": URL, "secrets": [SECRET], "find_url": FIND_URL, "idempotent_hours": 24}
     rotated_settings = {**settings, "secrets": [OTHER, SECRET]}
 
     def vendor(self) -> Desk:

@@ -21,6 +21,7 @@ from hub.sdk import (
     Proof,
     Quote,
     Receipt,
+    RecordClosed,
     RedactComment,
     Refused,
     Said,
@@ -205,8 +206,7 @@ def test_a_closed_ticket_takes_a_follow_up_only(account: Account, uid: str) -> N
     ):
         result = sink.deliver([delivery])[0]
         assert isinstance(result, Failure)
-        assert isinstance(result.error, Refused)
-        assert result.error.detail == "closed"
+        assert isinstance(result.error, RecordClosed)
     follow_up = opening(uid, key=f"{uid}-again", follow_up_of=receipt.vendor_id)
     assert isinstance(sink.find(follow_up), Absent)
     second = sink.deliver([follow_up])[0]

@@ -14,7 +14,7 @@ class TestWebhookSource(SourceConformance):
     """A forum that signs with the third party's library and can be asked what arrived."""
 
     connector = WebhookSource
-    settings = {"network": "webhook", "secrets": [SECRET], "reply_url": REPLY_URL, "find_url": FIND_URL}
+    settings = {"secrets": [SECRET], "reply_url": REPLY_URL, "find_url": FIND_URL, "idempotent_hours": 24}
     fixtures = Path(__file__).parent / "fixtures"
     rotated_settings = {**settings, "secrets": [OTHER, SECRET]}
 

@@ -28,31 +28,37 @@ PointerText = Annotated[str, AfterValidator(_checked)]
 
 
 class Pointer:
-    """One compiled pointer."""
+    """One compiled pointer. ``text`` is what it was made of; an empty one points at the whole document."""
 
-    __slots__ = ("steps", "text")
+    __slots__ = ("_steps", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:])
+        self._steps = tuple(step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:])
 
     def of(self, document: Any) -> Any:
         """The value, or ``MISSING``."""
-        for step in self.steps:
-            document = _child(document, step)
+        for step in self._steps:
+            # Not always through _child: a call per step is felt where each event has twenty pointers.
+            document = document.get(step, MISSING) if isinstance(document, dict) else _child(document, step)
             if document is MISSING:
                 return MISSING
         return document
 
+    def text_of(self, document: Any) -> str:
+        """The value when it is a text or a number, else empty."""
+        value = self.of(document)
+        return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
+
     def each(self, document: Any) -> list[tuple[str, Any]]:
         """Every value with its place (a pointer without ``*``); a branch without the rest of the path gives none."""
         found = [("", document)]
-        for step in self.steps:
+        for step in self._steps:
             if step == "*":
                 found = [child for place, value in found for child in _children(place, value)]
             else:
                 found = [
-                    (f"{place}/{escaped(step)}", child)
+                    (f"{place}/{_escaped(step)}", child)
                     for place, value in found
                     if (child := _child(value, step)) is not MISSING
                 ]
@@ -61,19 +67,18 @@ class Pointer:
     def broken_at(self, document: Any) -> str:
         """Where the path ends too early, in words for a person: names of the document, never its values."""
         found = [("", document)]
-        for number, step in enumerate(self.steps):
+        for number, step in enumerate(self._steps):
             before = found
-            found = Pointer("".join("/" + escaped(name) for name in self.steps[: number + 1])).each(document)
+            found = Pointer("".join("/" + _escaped(name) for name in self._steps[: number + 1])).each(document)
             if not found:
                 place, value = before[0]
                 if step == "*" and isinstance(value, list | dict):
                     return f"{place or 'the body'} is empty"
-                return f"{place or 'the body'} is {_kind(value)}, without {escaped(step)!r}"
+                return f"{place or 'the body'} is {_kind(value)}, without {_escaped(step)!r}"
         return "it is there"
 
 
-def escaped(step: str) -> str:
-    """A name as a step of a pointer."""
+def _escaped(step: str) -> str:
     return step.replace("~", "~0").replace("/", "~1")
 
 
@@ -91,7 +96,7 @@ def _children(place: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{place}/{index}", child
     elif isinstance(value, dict):
         for name, child in value.items():
-            yield f"{place}/{escaped(name)}", child
+            yield f"{place}/{_escaped(name)}", child
 
 
 def _kind(value: Any) -> str:
