@@ -16,6 +16,8 @@ TIME ?=
 SPEED ?= 0
 PERF ?=
 LIMIT ?=
+# Test processes: one per core for all tests, none besides for a choice of them.
+JOBS ?= $(if $(T),0,logical)
 # Third-party descriptions and recordings the tests are held against: make test DATA=../shared/data
 DATA ?=
 ifneq ($(DATA),)
@@ -23,7 +25,7 @@ export HUB_TEST_DATA := $(abspath $(DATA))
 endif
 T ?=
 
-.PHONY: help run test check lint format types imports crash docs bench-load bench-flow replay browser clean distclean
+.PHONY: help install run test check lint format types imports crash docs bench-load bench-flow replay browser clean distclean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name about; do printf '  %-12s %s\n' "$$name" "$$about"; done
@@ -47,11 +49,14 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml | $(READY)
 	$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/installed-run
 
+install: $(VENV)/installed-dev ## The environment for development: .venv with everything
+
 run: $(VENV)/installed-run ## Run the hub with its trial: open the address it prints
 	@exec $(HUB) run --config config
 
-test: $(VENV)/installed-dev ## Run the tests (T=tests/cli to choose)
-	$(PY) -m pytest $(T)
+# loadfile: fixtures of a file are made once, and the conformance kit looks back on all checks of its suite.
+test: $(VENV)/installed-dev ## Run the tests (T=tests/cli to choose, JOBS=2 at a time)
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(T)
 
 browser: $(VENV)/installed-dev ## Walk through the trial page with a real browser
 	$(PY) -m pytest tests/trial/test_browser_walk.py

@@ -12,6 +12,8 @@ import pytest
 from tests.databases import Postgres
 
 ROOT = Path(__file__).parent.parent
+LONGEST = ("downstream", "testing", "trial", "cli", "docs", "flow", "web")
+"""Folders of tests that take minutes: with several processes they begin first, so that all end at about one time."""
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +46,14 @@ def data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"third-party data not found in {folder}; set HUB_TEST_DATA to its folder")
     return folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The longest files first when several processes share the tests; alone the order is as always."""
+    if hasattr(config, "workerinput"):
+        place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+        items.sort(key=lambda item: min(place.get(parent, len(place)) for parent in item.path.parents))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,6 +22,7 @@ REASONS = {
         (r"an old internal note was made public.*", "why.made_public"),
         (r"fuse: more than (?P<number>\d+) automatic deliveries in an hour for one ticket", "why.fuse"),
         (r"unknown outcome: nobody can tell whether it arrived \((?P<why>.*)\)", "why.unknown"),
+        (r"gave up after (?P<number>\d+) attempts: (?P<why>.*)", "why.gave_up"),
         (r"the hub never sent it", "why.never_sent"),
         (r"the delivery is (?P<state>\w+)", "why.state"),
         (r"already known", "why.known"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 from pathlib import Path
 
@@ -15,10 +16,18 @@ from tests.downstream.wheels import SINK, make_wheel
 LIBRARY = {"parcels/__init__.py": "SENT = 1\n"}
 
 
+@pytest.fixture(scope="module")
+def configuration(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``hub init`` writes, from an environment of its own."""
+    first = Environment(tmp_path_factory.mktemp("first") / "venv")
+    assert first.hub("init", "configured").returncode == 0
+    return first.folder / "configured"
+
+
 @pytest.fixture
-def house(environment: Environment) -> Environment:
+def house(environment: Environment, configuration: Path) -> Environment:
     """An environment with a configuration in its folder."""
-    assert environment.hub("init", ".").returncode == 0
+    shutil.copytree(configuration, environment.folder, dirs_exist_ok=True)
     return environment
 
 

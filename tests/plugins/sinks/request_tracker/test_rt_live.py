@@ -20,6 +20,7 @@ from hub.sdk import Absent, Attachment, Found, Hint, Media, Refused
 from plugins.sinks.request_tracker.sink import RequestTrackerSink
 
 QUEUE = os.environ.get("HUB_TEST_RT_QUEUE", "Social")
+pytestmark = pytest.mark.peers
 
 
 class RealRt:

@@ -37,7 +37,10 @@ from plugins.sources.bluesky.source import BlueskySource
 URL = os.environ.get("HUB_TEST_BLUESKY_URL", "")
 POSTS = "app.bsky.feed.post"
 
-pytestmark = pytest.mark.skipif(not URL, reason="no real Bluesky network: set HUB_TEST_BLUESKY_URL to its PDS")
+pytestmark = [
+    pytest.mark.peers,
+    pytest.mark.skipif(not URL, reason="no real Bluesky network: set HUB_TEST_BLUESKY_URL to its PDS"),
+]
 
 
 class Person:
