@@ -25,7 +25,7 @@ export HUB_TEST_DATA := $(abspath $(DATA))
 endif
 T ?=
 
-.PHONY: help install run test check lint format types imports crash docs bench-load bench-flow replay browser clean distclean
+.PHONY: help install run test check lint format types imports crash docs bench-load bench-flow replay browser peers clean distclean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name about; do printf '  %-12s %s\n' "$$name" "$$about"; done
@@ -76,6 +76,9 @@ types: $(VENV)/installed-dev ## mypy, strict
 
 imports: $(VENV)/installed-dev ## Who may import whom
 	$(VENV)/bin/lint-imports
+
+peers: $(VENV)/installed-dev ## The hub between a real Bluesky network and a real Request Tracker 5 (Debian; installs both, as root)
+	$(PY) -m benchmarks.peers
 
 crash: $(VENV)/installed-dev ## Kill the hub again and again: KILLS=20 DB=sqlite|postgresql BUG=
 	$(PY) -m benchmarks.crash --kills $(KILLS) --db $(DB) --bug "$(BUG)"
