@@ -50,6 +50,7 @@ $(VENV)/installed-dev: setup.cfg pyproject.toml | $(READY)
 	@touch $@ $(VENV)/installed-run
 
 install: $(VENV)/installed-dev ## The environment for development: .venv with everything
+	@echo 'Ready. Next: . $(VENV)/bin/activate'
 
 run: $(VENV)/installed-run ## Run the hub with its trial: open the address it prints
 	@exec $(HUB) run --config config

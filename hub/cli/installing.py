@@ -102,7 +102,16 @@ def install(
         click.echo(line)
     click.echo(f"\nwritten to {lock}" if lock else "\nThere is no hub.toml here, so no plugins.lock was written.")
     for one in _brings(looked.plugin):
-        click.echo(f"Nothing uses it yet. Its settings: hub plugins show {one}")
+        click.echo(f"{_use_of(one, lock)} Its settings: hub plugins show {one}")
+
+
+def _use_of(name: str, lock: Path | None) -> str:
+    """What of the configuration beside ``lock`` uses the plugin from the next start on, in a sentence."""
+    try:
+        used = _used(lock.parent / "hub.toml", [name]) if lock else []
+    except Misused:  # it is installed all the same
+        return "Whether anything uses it cannot be told, because hub.toml cannot be read."
+    return f"From the next start on {', '.join(used)} will use it." if used else "Nothing uses it yet."
 
 
 def _lock_file(config_path: Path | None) -> Path | None:

@@ -121,7 +121,9 @@ class Polls(ABC):
     """Asks the vendor for news, page by page."""
 
     poll_every: ClassVar[float] = 30.0
-    """Seconds between polls when there is nothing more to read. A setting ``poll_every`` overrides it."""
+    """Seconds between polls when there is nothing more to read. Operators may change it where the connector's
+    ``Settings`` declare it: ``poll_every: float = Field(60, ge=1, description="Seconds between polls")``. That setting
+    then holds, its default too."""
 
     @abstractmethod
     def first_cursor(self) -> dict[str, Any]:
@@ -133,7 +135,10 @@ class Polls(ABC):
 
     @abstractmethod
     def fetch_page(self, cursor: dict[str, Any]) -> Page:
-        """Return the events after ``cursor``, oldest first, and the next cursor. One page, no loop.
+        """Return the events after ``cursor``, oldest first, and the next cursor.
+
+        One page: one call, or a few whose number has a bound; no loop that lasts as long as there is news. The cursor
+        is kept as JSON text and written with every page: keep it below some tens of kilobytes.
 
         Called every ``poll_every`` seconds, and again at once while ``has_more``. Return a ``Page``; give what is not
         understood as ``Unreadable`` and the rest as it is. May raise our errors: the cursor stays where it was and

@@ -194,7 +194,8 @@ class CannotTell(Value):
 
 
 class ReplyLimits(Value):
-    """What one reply may hold. ``unit`` says how ``max_length`` counts; every link counts as ``url_length`` if set.
+    """What one reply may hold. ``unit`` says how ``max_length`` counts (``characters`` are Unicode code points, as
+    ``len`` counts them); every link counts as ``url_length`` if set.
 
     ``max_bytes`` is a second limit, in UTF-8 bytes, where the platform has both (Bluesky).
     """

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import pytest
+from pydantic.fields import FieldInfo
+
+from hub.catalogue.found import is_secret
+from hub.testing.vendor import NetworkVendor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,6 +60,30 @@ def remembers_keys(suite: Any) -> bool:
     """Whether the vendor remembers keys for this suite's connector: settings may decide it for an instance."""
     try:
         return suite().new_rig().connector.idempotent_for is not None
+    except Exception:  # noqa: BLE001 - whatever is wrong with it shows in the checks, not while they are gathered
+        return True
+
+
+def has_credentials(suite: Any) -> bool:
+    """Whether the connector's settings hold a secret. Without one there is nothing a vendor could revoke."""
+    model = getattr(suite.connector, "Settings", None)
+    return model is None or any(is_secret(field) for field in _fields(model))
+
+
+def _fields(kind: Any) -> Iterator[FieldInfo]:
+    """Every field of the models in a type, nested ones included."""
+    for field in getattr(kind, "model_fields", {}).values():
+        yield field
+        yield from _fields(field.annotation)
+    for part in get_args(kind):
+        yield from _fields(part)
+
+
+def takes_posts_back(suite: Any) -> bool:
+    """Whether customers of this vendor can delete. A vendor without ``customer_deletes`` fails ``deletions_are_told``,
+    or waives it for all to see: what asks for deletions is left out in silence only beside that."""
+    try:
+        return type(suite().vendor()).customer_deletes is not NetworkVendor.customer_deletes
     except Exception:  # noqa: BLE001 - whatever is wrong with it shows in the checks, not while they are gathered
         return True
 

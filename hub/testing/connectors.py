@@ -12,7 +12,7 @@ import pytest
 from hub.sdk import Account, AuthenticationFailed, ConfigurationError, SetsUp, SetupStep
 from hub.testing import faults
 from hub.testing.attempts import assert_kind, assert_no_repeats, assert_wait, attempt
-from hub.testing.checks import cases, last, needs
+from hub.testing.checks import cases, has_credentials, last, needs
 from hub.testing.conduct import ConductChecks
 from hub.testing.plugins import PluginChecks
 from hub.testing.rig import Rig
@@ -92,6 +92,7 @@ class ConnectorConformance(PluginChecks, ConductChecks):
         again = rig.connector.check_connection()
         assert again.fingerprint == account.fingerprint, "two instances give one account two fingerprints"
 
+    @needs(given=has_credentials)
     def test_check_connection_tells_bad_credentials(self, rig: Rig) -> None:
         """Refused credentials are AuthenticationFailed, for a new instance and for one that has worked before."""
         rig.connector.check_connection()

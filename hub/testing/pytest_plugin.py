@@ -25,6 +25,9 @@ class Result:
 RESULTS: pytest.StashKey[dict[type, dict[str, Result]]] = pytest.StashKey()
 """Suite -> check -> result."""
 
+TOLD: pytest.StashKey[list[str]] = pytest.StashKey()
+"""The lines of the summary that processes of pytest-xdist have told."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options of the kit."""
@@ -105,14 +108,26 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """A line per connector with every waiver; all checks with ``-v``."""
+    told = [*config.stash.get(TOLD, []), *_lines(config)]
+    if told:
+        terminalreporter.section("conformance")
+        for line in told:
+            terminalreporter.write_line(line)
+
+
+def _lines(config: pytest.Config) -> list[str]:
     results = config.stash.get(RESULTS, None)
     if not results:
-        return
+        return []
     from hub.testing.report import lines
 
-    terminalreporter.section("conformance")
-    for line in lines(results, every=config.get_verbosity() > 0):
-        terminalreporter.write_line(line)
+    return list(lines(results, every=config.get_verbosity() > 0))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """With pytest-xdist a suite runs as a whole in another process (``--dist loadfile``), which tells its lines."""
+    node.config.stash.setdefault(TOLD, []).extend(getattr(node, "workeroutput", {}).get("conformance", []))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -123,3 +138,5 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from hub.testing.report import write
 
         write(folder, results)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["conformance"] = _lines(session.config)

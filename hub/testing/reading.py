@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub.sdk import Completes, Message, RepliesInPrivate, Unreadable
 from hub.testing import faults
 from hub.testing.attempts import assert_kind, attempt
-from hub.testing.checks import cases, needs
+from hub.testing.checks import cases, needs, takes_posts_back
 from hub.testing.connectors import ConnectorConformance
 from hub.testing.listening import Listener, deletions_of, messages_of, network, ways
 
@@ -93,6 +93,22 @@ class ReadingChecks(ConnectorConformance):
             rig.clock.advance(60)
             network(rig).customer_deletes(post)
             assert deletions_of(listener.news()) == [post], f"by {way}: the deletion is not told"
+
+    @needs(given=takes_posts_back)
+    def test_ids_are_never_given_twice(self) -> None:
+        """A post after the removal of another is told as news: another id and another event key, even where the vendor
+        uses its numbers again."""
+        for way in ways(self.connector):
+            rig = self.new_rig()
+            listener = Listener(rig, way)
+            post = network(rig).customer_posts("wrong account, sorry")
+            (first,) = listener.messages()
+            network(rig).customer_deletes(post)
+            rig.clock.advance(60)
+            network(rig).customer_posts("the right account")
+            second = [message for message in listener.messages() if message.text == "the right account"]
+            assert second, f"by {way}: a post after a removal is not told: its event key came before"
+            assert second[0].id != first.id, f"by {way}: {first.id!r} is the id of a removed post and of the next one"
 
     @needs(when=lambda connector: len(ways(connector)) > 1)
     def test_both_ways_give_one_key(self) -> None:

@@ -68,7 +68,7 @@ class ReferenceNetwork(NetworkVendor):
             return reply(request, 200, self.posts[self._by_key[key]])
         if len(body["text"]) > LIMIT:
             return reply(request, 422, {"error": f"longer than {LIMIT}"})
-        if body.get("reply_to") not in self.posts:
+        if not self.takes_answers(body.get("reply_to", "")):
             return reply(request, 404, {"error": "the post is gone"})
         post = self._make("acme", body["text"], body["reply_to"], bool(body.get("private")))
         self._by_key[key] = post["id"]
@@ -84,8 +84,16 @@ class ReferenceNetwork(NetworkVendor):
 
     # --- what happens there ------------------------------------------------------------------------------------------
 
+    def number(self) -> str:
+        """The id of the next post: no other ever had it."""
+        return str(1000 + len(self.log))
+
+    def takes_answers(self, post_id: str) -> bool:
+        """Whether a post can be answered: when it is there."""
+        return post_id in self.posts
+
     def _make(self, author: str, text: str, reply_to: str, private: bool) -> dict[str, Any]:
-        number = str(1000 + len(self.log))
+        number = self.number()
         post = {
             "id": number,
             "author": author,

@@ -30,7 +30,7 @@ from hub.sdk.connectors import Delivers
 from hub.sdk.text import fits
 from hub.testing import faults
 from hub.testing.attempts import attempt
-from hub.testing.checks import cases, needs, remembers_keys
+from hub.testing.checks import cases, has_credentials, needs, remembers_keys, takes_posts_back
 from hub.testing.connectors import ConnectorConformance
 from hub.testing.deliveries import deliver_under, find_after, find_under, looked_up, no_repeats, once_per_key, sent
 from hub.testing.listening import Listener, network
@@ -128,6 +128,18 @@ class ReplyingChecks(ConnectorConformance):
         assert not wide, f"a private answer stands in public: {wide[0].text!r}"
         assert isinstance(result, Receipt | Refused), f"expected Refused, got {type(result).__name__}: {result}"
 
+    @needs(when=replies, given=takes_posts_back)
+    def test_answer_to_a_removed_post_is_refused(self, rig: Rig) -> None:
+        """An answer to a post that its author has removed meanwhile is Refused, and nothing is said."""
+        message = self.asked(rig)
+        rig.clock.advance(60)
+        network(rig).customer_deletes(message.id)
+        before = self.said(rig)
+        result = sent(rig, self.answer(rig, message))
+        new = [post for post in self.said(rig) if post not in before]
+        assert not new, f"the post is gone, and the answer stands there: {new[0].text!r}"
+        assert isinstance(result, Refused), f"expected Refused, got {type(result).__name__}: {result}"
+
     @needs(RepliesInPrivate)
     def test_private_reply_arrives(self, rig: Rig) -> None:
         """A private message is answered in private, in the same talk."""
@@ -188,7 +200,10 @@ class ReplyingChecks(ConnectorConformance):
         result = sent(rig, Delivery(key="k", body=OpenTicket(ticket=ticket, said=Opening(text="t"))))
         assert isinstance(result, Refused), f"expected Refused, got {type(result).__name__}: {result}"
 
-    @needs(when=lambda connector: replies(connector) and issubclass(connector, Delivers) and connector.batch > 1)
+    @needs(
+        when=lambda connector: replies(connector) and issubclass(connector, Delivers) and connector.batch > 1,
+        given=has_credentials,
+    )
     def test_batch_stops_at_refused_credentials(self, rig: Rig) -> None:
         """Credentials that end in mid-batch: what was sent has its receipt, the rest AuthenticationFailed."""
         first, second = self.asked(rig, "one"), self.asked(rig, "two")

@@ -12,7 +12,6 @@ from hub.testing.quality import FRESH_DAYS, TIERS, Quality, is_fresh, proof_prob
 
 _MAPPED = re.compile(r"^(check_connection|\w+_under\b)")
 """The checks that vendor errors are told as ours, rate limits with them."""
-_ATTACHED = re.compile(r"attachment")
 _TWO_WAY = {"source": {"RepliesInPublic", "RepliesInPrivate"}, "sink": {"ReportsChanges", "ReceivesWebhooks"}}
 
 
@@ -61,9 +60,6 @@ def judge(
         return _held([*broken, Broken("gold", "a vendor: gold is for sources and sinks")])
     if not _TWO_WAY[side] & set(roles):
         broken.append(Broken("gold", f"one of the roles {', '.join(sorted(_TWO_WAY[side]))}"))
-    broken += [
-        Broken("gold", f"the check {name}, which is waived") for name in quality.waivers if _ATTACHED.search(name)
-    ]
     problem = proof_problem(quality.proven, today) if quality.proven else "a recorded run in [proven]"
     if problem:
         return _held([*broken, Broken("gold", problem)])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any, ClassVar
 
@@ -69,7 +69,8 @@ class Record:
 class Vendor(ABC):
     """A vendor in memory. One instance per test; every request of the connector arrives at :meth:`answer`.
 
-    ``has_own_clock``: it forwards to a real server, whose time :meth:`now` tells; the kit then follows that clock.
+    ``has_own_clock``: it forwards to a real server. :meth:`now` is then the wall clock (another clock of the server's
+    is told there), the kit follows it, and letting time pass does nothing.
     """
 
     has_own_clock: ClassVar[bool] = False
@@ -79,20 +80,29 @@ class Vendor(ABC):
         """Answer one request as the vendor does, and remember its effect. See :func:`reply`."""
 
     def now(self) -> datetime:
-        """The vendor's clock; the kit replaces it by the test's own."""
+        """The vendor's clock, in UTC; the kit replaces it by the test's own unless ``has_own_clock``."""
+        if self.has_own_clock:
+            return datetime.now(UTC)
         raise NotImplementedError("the kit sets the clock")
 
     def revoke_credentials(self) -> None:
         """From now on the connector's credentials are refused, as the vendor refuses them."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            "refuse the connector's credentials in revoke_credentials(), as the vendor does (a 401, say). A connector "
+            "that has none needs no Secret in its Settings: then nobody asks for this"
+        )
 
     def webhooks(self) -> list[WebhookRequest]:
         """What the vendor has sent to the hub's webhook address since the last call, signed, oldest first."""
-        raise NotImplementedError
+        raise NotImplementedError("return the signed requests since the last call from webhooks()")
 
 
 class NetworkVendor(Vendor):
-    """A network in memory: what customers do there, and what the company's account has said."""
+    """A network in memory: what customers do there, and what the company's account has said.
+
+    It may also forward to a real server on this machine: send each request on from :meth:`answer`, let customers act
+    by the server's own API, and set ``has_own_clock = True``. Nothing else is needed; docs/plugins/testing.md has one.
+    """
 
     @abstractmethod
     def customer_posts(self, text: str, *, author: str = "ada", reply_to: str = "", private: bool = False) -> str:
@@ -100,15 +110,15 @@ class NetworkVendor(Vendor):
 
     def customer_edits(self, post_id: str, text: str) -> None:
         """The author replaces the text."""
-        raise NotImplementedError
+        raise NotImplementedError("edit the post in customer_edits(), or waive edits_are_new_revisions")
 
     def customer_deletes(self, post_id: str) -> None:
         """The author removes the post."""
-        raise NotImplementedError
+        raise NotImplementedError("remove the post in customer_deletes(), or waive deletions_are_told")
 
     def company_posts(self) -> list[Said]:
         """What the company's account has said and not deleted, oldest first."""
-        raise NotImplementedError
+        raise NotImplementedError("return what the company's account has said from company_posts()")
 
 
 class HelpdeskVendor(Vendor):
@@ -120,20 +130,24 @@ class HelpdeskVendor(Vendor):
 
     def agent_answers(self, record_id: str, text: str, *, public: bool = True) -> str:
         """A human agent comments; return the comment's vendor id."""
-        raise NotImplementedError
+        raise NotImplementedError("let an agent comment in agent_answers()")
 
     def agent_sets_status(self, record_id: str, status: str) -> None:
         """A human agent sets one of the hub's statuses (``solved``)."""
-        raise NotImplementedError
+        raise NotImplementedError("let an agent set the status in agent_sets_status()")
 
     def agent_publishes(self, record_id: str, comment_id: str) -> None:
         """A human agent turns an internal note into a public comment."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            "turn the note into a public comment in agent_publishes(), or waive note_made_public_is_told_anew"
+        )
 
     def rule_answers(self, record_id: str, text: str) -> str:
         """A rule of the helpdesk (a trigger, an automation) comments in public; return the comment's vendor id."""
-        raise NotImplementedError
+        raise NotImplementedError("let a rule of the helpdesk comment in rule_answers()")
 
     def accept_without_applying(self) -> None:
         """From now on the vendor answers writes with a 2xx and does not do them, in the way it really may."""
-        raise NotImplementedError
+        raise NotImplementedError(
+            "do nothing behind a 2xx in accept_without_applying(), or waive accepted_but_not_done_is_no_receipt"
+        )

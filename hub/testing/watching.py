@@ -44,10 +44,12 @@ class Watch:
         self.conduct = conduct
         self.slept = slept
         self.on = False
+        # Hundreds of modules for each of hundreds of rigs: what is quick to ask is asked first.
+        package = connector.__module__.rpartition(".")[0] or connector.__module__
         self._sleepers = [
             module
             for name, module in list(sys.modules.items())
-            if self._is_own(name) and vars(module).get("sleep") is time.sleep
+            if name.startswith(package) and self._is_own(name) and vars(module).get("sleep") is time.sleep
         ]
 
     def call(self, call: Callable[[], Any]) -> Any:

@@ -25,7 +25,7 @@ TWO_WAY = ("PollsForMessages", "RepliesInPublic")
         (Quality("gold", "o", {}, {}), TWO_WAY, {}, "silver"),
         (Quality("gold", "o", {}, {**RUN, "how": ""}), TWO_WAY, {}, "silver"),
         (Quality("gold", "o", {}, RUN), ("PollsForMessages",), {}, "silver"),
-        (Quality("gold", "o", {"attachments_are_told": "none there"}, RUN), TWO_WAY, {}, "silver"),
+        (Quality("gold", "o", {"attachments_are_told": "none there"}, RUN), TWO_WAY, {}, "gold"),
         (Quality("gold", "o", {"reply_under[409]": "?"}, RUN), TWO_WAY, {}, "bronze"),
         (Quality("gold", "o", {"check_connection_tells_bad_credentials": "?"}, RUN), TWO_WAY, {}, "bronze"),
         (Quality("gold", "o", {"deletions_are_told": "none"}, RUN), TWO_WAY, {}, "gold"),

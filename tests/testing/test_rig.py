@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -70,3 +70,17 @@ def test_guards_are_taken_away_again() -> None:
     attempt(rig.connector.check_connection)
     assert (print, time.sleep, os.environ) == before
     assert rig.watch.on is False
+
+
+class ServersWallClock(ReferenceNetwork):
+    """A vendor that says only that it is a real server."""
+
+    has_own_clock = True
+
+
+def test_a_real_server_has_the_wall_clock() -> None:
+    """``has_own_clock`` alone is enough: the time is now, and in UTC."""
+    rig = Rig(ReferenceSource, SETTINGS, ServersWallClock())
+    rig.clock.advance(3600)
+    assert abs((rig.clock.now() - datetime.now(UTC)).total_seconds()) < 60
+    assert rig.clock.now().utcoffset() == timedelta(0)

@@ -28,8 +28,8 @@ from hub.sdk import (
     check_hmac_sha256,
 )
 from hub.sdk.text import html_to_text
-from hub.testing.reference_network import WEBHOOK_SECRET
-from tests.testing.planted.sources import GoodSource, unwritten
+from hub.testing.reference_network import WEBHOOK_SECRET, ReferenceNetwork
+from tests.testing.planted.sources import GoodSource, GoodSourceSuite, unwritten
 from tests.testing.selftest import breaks
 
 # --- what it reads ---------------------------------------------------------------------------------------------------
@@ -94,6 +94,31 @@ class KeepsTheDeleted(GoodSource):
         if isinstance(event, MessageDeleted) and item["n"] == 2 and item["post"]["text"].startswith("wrong"):
             return event.model_copy(update={"message_id": f"{event.message_id}-gone"})
         return event
+
+
+class RowNumbers(ReferenceNetwork):
+    """Its ids are one more than the highest there is, as in SQLite: when the newest is gone, its id comes again."""
+
+    def number(self) -> str:
+        return str(max((int(number) for number in self.posts), default=999) + 1)
+
+
+@breaks("ids_are_never_given_twice")
+class TakesRowNumbersForIds(GoodSourceSuite):
+    def vendor(self) -> ReferenceNetwork:
+        return RowNumbers()
+
+
+@breaks("ids_are_never_given_twice")
+class TakesRowNumbersForIdsInOtherWords(TakesRowNumbersForIds):
+    """Even when the events are told apart."""
+
+    class connector(GoodSource):  # noqa: N801
+        def event(self, item: dict[str, Any]) -> Any:
+            event = super().event(item)
+            if not unwritten(item["post"]) or item["what"] != "said":
+                return event
+            return event.model_copy(update={"event_key": f"{event.event_key}:{item['post']['at']}"})
 
 
 @breaks("both_ways_give_one_key")

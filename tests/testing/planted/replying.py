@@ -23,8 +23,9 @@ from hub.sdk import (
     Reply,
     TemporaryFailure,
 )
-from hub.testing.reference_network import LIMIT
-from tests.testing.planted.sources import GoodSource
+from hub.testing.reference_network import LIMIT, ReferenceNetwork
+from hub.testing.reference_source import NotThere
+from tests.testing.planted.sources import GoodSource, GoodSourceSuite
 from tests.testing.selftest import breaks
 
 # --- replies ---------------------------------------------------------------------------------------------------------
@@ -47,6 +48,28 @@ class SaysPrivateThingsInPublic(GoodSource):
     def post(self, delivery: Delivery) -> dict[str, Any]:
         post = super().post(delivery)
         return {**post, "private": post["private"] and post["text"] == "just between us"}
+
+
+class AnswersStandAlone(ReferenceNetwork):
+    """An answer is a record of its own, as in atproto: whether the other post exists is nobody's business."""
+
+    def takes_answers(self, post_id: str) -> bool:
+        return True
+
+
+@breaks("answer_to_a_removed_post_is_refused")
+class AnswersTheRemoved(GoodSourceSuite):
+    def vendor(self) -> ReferenceNetwork:
+        return AnswersStandAlone()
+
+
+@breaks("answer_to_a_removed_post_is_refused")
+class TriesAgainForTheRemoved(GoodSource):
+    def send(self, delivery: Delivery) -> Receipt:
+        try:
+            return super().send(delivery)
+        except NotThere as error:
+            raise TemporaryFailure("not yet there") from error
 
 
 @breaks("private_reply_arrives")

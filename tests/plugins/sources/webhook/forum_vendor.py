@@ -34,6 +34,7 @@ class Forum(NetworkVendor):
         self.idempotent = True
         self.revoked = False
         self.posts: dict[str, dict[str, Any]] = {}
+        self.removed: set[str] = set()
         self._numbers = itertools.count(1)
         self._told: list[WebhookRequest] = []
 
@@ -64,8 +65,10 @@ class Forum(NetworkVendor):
         if event["type"] == "ping":
             return reply(request, 204, b"")
         if key not in self.keys or not self.idempotent:
-            self.keys[key] = f"a{len(self.said) + 1}"
             data = event["data"]
+            if data["reply_to"] in self.removed:
+                return reply(request, 410, {"error": "the post is gone"})
+            self.keys[key] = f"a{len(self.said) + 1}"
             public = data["privacy"] != "direct"
             self.said.append(Said(self.keys[key], data["text"], data["reply_to"], public))
         return reply(request, 200, {"id": self.keys[key], "permalink": f"https://forum.example.com/{self.keys[key]}"})
@@ -93,6 +96,7 @@ class Forum(NetworkVendor):
     def customer_deletes(self, post_id: str) -> None:
         """The post is gone."""
         del self.posts[post_id]
+        self.removed.add(post_id)
         self._tell({"type": "message_deleted", "message_id": post_id})
 
     def revoke_credentials(self) -> None:
