@@ -102,12 +102,21 @@ def _prepare(config: HubConfig, stack: ExitStack) -> Callable[[], None]:
 
         blueprints.append(make_trial(hub, config, Drivers.of(sandboxes), needs_login=not is_private(config)))
     app = create_app(hub, config, catalogue, blueprints=blueprints)
+    if config.hub.one_core and sandboxes is None:  # children would be kept to it too
+        _keep_to_one_core()
     embedded = Embedded(Engine(hub, config.alerts), senders=config.hub.senders)
     embedded.start(alone=True)
     stack.callback(embedded.stop)
     address = config.hub.public_url or local_url(config)
     link = make_login_link(hub, address)
     return lambda: _serve(app, listening, _greeting(local_url(config), link, trial=sandboxes is not None))
+
+
+def _keep_to_one_core() -> None:
+    """Python runs one thread at a time; handing over between cores costs a third more (docs/decisions/0006)."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    if len(cores) > 1:
+        os.sched_setaffinity(0, {cores[-1]})  # the first one serves the machine's interrupts
 
 
 def _stop_on_fatal(problems: list[Any]) -> None:

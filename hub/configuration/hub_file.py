@@ -59,6 +59,8 @@ class Hub(Table):
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field((), examples=[["10.0.0.0/8"]])
     language: Literal["en", "it"] = Field("en", examples=["it"])
     senders: int = Field(4, ge=1, le=64, examples=[4])
+    one_core: bool = Field(True, examples=[False])
+    """Keep ``hub run`` to one core: its threads take turns anyway, and on several cores each turn costs more."""
 
     @property
     def address(self) -> tuple[str, int]:

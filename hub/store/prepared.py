@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row
+from sqlalchemy import Connection, Executable, Row, TypeDecorator
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
+from sqlalchemy.types import TypeEngine
 
 Convert = Callable[[Any], Any]
 _compiled: dict[tuple[Any, ...], _Compiled] = {}
@@ -46,7 +48,7 @@ class Ran:
 
     def scalars(self) -> list[Any]:
         """The first column."""
-        return [row[0] for row in self._rows]
+        return [getattr(row, row._fields[0]) for row in self._rows]
 
 
 def run(connection: Connection, statement: Executable, params: Mapping[str, Any]) -> Ran:
@@ -74,7 +76,7 @@ class _Compiled:
         # Values the statement or the table sets itself; the rest comes with each run.
         defaults = {column.key: column.default.arg for column in compiled.insert_prefetch}
         for bind, name in compiled.bind_names.items():
-            convert = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            convert = _converter(bind.type, dialect, to_database=True)
             if name in names:
                 if convert is not None:
                     converters[name] = convert
@@ -83,7 +85,7 @@ class _Compiled:
                 self._constants[name] = value if convert is None else convert(value)
         self._converters = list(converters.items())
         self._order: list[str] | None = compiled.positiontup
-        self._make, self._results = _results(compiled, dialect)
+        self._row: Any = _row_class(compiled, dialect)
 
     def run(self, connection: Connection, params: Mapping[str, Any]) -> Ran:
         values = {**self._constants, **params}
@@ -93,15 +95,7 @@ class _Compiled:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(self._text, values if order is None else [values[name] for name in order])
-            if self._make is None:
-                return Ran([], cursor.rowcount)
-            make, results = self._make, self._results
-            found = []
-            for raw in cursor.fetchall():
-                row = list(raw)
-                for index, convert in results:
-                    row[index] = convert(row[index])
-                found.append(make(row))
+            found = [self._row._make(raw) for raw in cursor.fetchall()] if self._row is not None else []
             return Ran(found, cursor.rowcount)
         except self._dialect.loaded_dbapi.Error as error:
             raise DBAPIError.instance(  # as SQLAlchemy does, without the values: they are customers' texts
@@ -111,15 +105,30 @@ class _Compiled:
             cursor.close()
 
 
-def _results(compiled: Any, dialect: Dialect) -> tuple[Callable[[list[Any]], Any] | None, list[tuple[int, Convert]]]:
-    """How to make a row, and the converters by column; ``None`` for a statement without rows."""
+def _row_class(compiled: Any, dialect: Dialect) -> Any:
+    """A named tuple of what the driver gives, whose attributes convert when they are read: most never are. ``None``
+    for a statement without rows."""
     columns = [(entry.keyname, entry.type) for entry in compiled._result_columns]  # noqa: SLF001 - it has no other name
     if not columns:
-        return None, []
-    converters = []
-    for index, (_, kind) in enumerate(columns):
-        convert = kind.dialect_impl(dialect).result_processor(dialect, None)
+        return None
+    read: dict[str, Any] = {}
+    for index, (name, kind) in enumerate(columns):
+        convert = _converter(kind, dialect, to_database=False)
         if convert is not None:
-            converters.append((index, convert))
-    row = namedtuple("Row", [name for name, _ in columns])  # type: ignore[misc]
-    return row._make, converters
+            read[name] = _reader(index, convert)
+    plain = namedtuple("Row", [name for name, _ in columns])  # type: ignore[misc]
+    return type("Row", (plain,), {"__slots__": (), **read})
+
+
+def _reader(index: int, convert: Convert) -> property:
+    return property(lambda row: convert(row[index]))
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect, *, to_database: bool) -> Convert | None:
+    """How values of a type are written or read; ``None`` when the driver takes and gives them as they are."""
+    if isinstance(kind, TypeDecorator):
+        # Ours write and read plain numbers and texts: without SQLAlchemy's wrapping they cost half.
+        own = kind.process_bind_param if to_database else kind.process_result_value
+        return partial(own, dialect=dialect)
+    inner = kind.dialect_impl(dialect)
+    return inner.bind_processor(dialect) if to_database else inner.result_processor(dialect, None)

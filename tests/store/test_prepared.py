@@ -25,7 +25,7 @@ def store(database_url: str) -> Iterator[Store]:
 
 def plain(row: Any) -> dict[str, Any]:
     """A row of either kind as a dictionary."""
-    return dict(zip(row._fields, row, strict=True))
+    return {name: getattr(row, name) for name in row._fields}
 
 
 def test_a_row_is_the_same_as_sqlalchemys(store: Store) -> None:
