@@ -65,7 +65,7 @@ browser: $(VENV)/installed-dev ## Walk through the trial page with a real browse
 check: lint types imports test ## Everything that must pass before a change is handed in
 
 lint: $(VENV)/installed-dev ## Style
-	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff check --no-cache .
 	$(VENV)/bin/ruff format --check .
 
 format: $(VENV)/installed-dev ## Mend the style

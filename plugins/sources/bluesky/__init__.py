@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from plugins.sources.bluesky.source import BlueskySource
-
 from hub.sdk import Source, hookimpl
+from plugins.sources.bluesky.source import BlueskySource
 
 
 @hookimpl
