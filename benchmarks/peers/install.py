@@ -22,6 +22,7 @@ DEV_ENV = "@atproto/dev-env@0.6.7"
 RT_SERVER = Path("/usr/share/request-tracker5/libexec/rt-server")
 RT_ON_SQLITE = Path("/usr/share/doc/rt5-db-sqlite")
 RT_SETUP = Path("/usr/sbin/rt-setup-database-5")
+SYSTEM_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 TOOLS = {"g++": "g++", "make": "make"}
 TRACKER = {str(RT_SERVER): "request-tracker5", str(RT_ON_SQLITE): "rt5-db-sqlite"}
 # Each run makes its own database: the package must not.
@@ -95,6 +96,9 @@ def node_packages() -> None:
         # SQLite is one file that takes a minute at -O3, which saves nothing here.
         "CFLAGS": "-O0",
     }
+    if SYSTEM_CERTIFICATES.exists():
+        # Node brings authorities of its own and does not know the one of a company's proxy, which the system does.
+        building.setdefault("NODE_EXTRA_CA_CERTS", str(SYSTEM_CERTIFICATES))
     npm = [str(node() / "bin" / "node"), str(node() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
     network_folder().mkdir(parents=True, exist_ok=True)
     (network_folder() / "package.json").write_text(json.dumps({"private": True}))
