@@ -42,10 +42,11 @@ SECTIONS = (
     ("Webhooks", "webhooks", ""),
     ("Signatures of whole requests", "signing", ""),
     ("JSON pointers", "pointers", ""),
+    ("Signed calls", "receiver", "Import these from `hub.sdk.receiver`."),
     ("Texts", "text", "Import these from `hub.sdk.text`."),
     ("Sandboxes", "sandboxes", "Import these from `hub.sdk.sandboxes`."),
 )
-FROM_THEIR_MODULE = ("text", "sandboxes")
+FROM_THEIR_MODULE = ("receiver", "text", "sandboxes")
 """Modules a plugin imports by name; of the others only what ``hub.sdk`` re-exports is public, and the classes and words
 that those names are made of."""
 

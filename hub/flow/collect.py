@@ -8,9 +8,7 @@ import regex
 
 from hub.configuration import Category
 from hub.configuration.categories import as_word
-
-LONG = 4_000
-"""Characters from which on other threads may run meanwhile: for less, waiting for one's turn again costs more."""
+from hub.sdk.text import LONG
 
 
 @cache

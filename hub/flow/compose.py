@@ -38,7 +38,8 @@ def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: 
     source = hub.connected.get(conversation.connection)
     needed = RepliesInPrivate if last.privacy == "direct" else RepliesInPublic
     # A connection that is left out for now gets its answers when it is back.
-    if not source.has(needed) if source else conversation.connection not in hub.left_out:
+    can_answer = source.has(needed) if source else conversation.connection in hub.left_out
+    if not can_answer:
         return Plan(refused="cannot_reply")
     text = clean(text)
     if not text:

@@ -58,9 +58,9 @@ from hub.sdk.messages import (
     Thread,
     Unreadable,
 )
-from hub.sdk.pointers import MISSING, Pointer, PointerText
+from hub.sdk.pointers import MISSING, Pointer, PointerText, moment
 from hub.sdk.routers import Decides, Router
-from hub.sdk.settings import BaseUrl, Field, Secret, Settings, model_validator
+from hub.sdk.settings import BaseUrl, Field, ListenerUrl, Secret, Settings, TimeZone, listener_url, model_validator
 from hub.sdk.signing import Signing, StandardWebhooks, XHubSignature
 from hub.sdk.sinks import DeliversTickets, FindsTickets, RedactsComments, ReportsChanges, Sink
 from hub.sdk.sources import (
@@ -116,6 +116,7 @@ __all__ = [
     "HttpSession",
     "Identity",
     "Kind",
+    "ListenerUrl",
     "Media",
     "Message",
     "MessageDeleted",
@@ -159,6 +160,7 @@ __all__ = [
     "TemporaryFailure",
     "Thread",
     "TicketView",
+    "TimeZone",
     "Toolbox",
     "Unreadable",
     "UnsupportedEvent",
@@ -171,6 +173,8 @@ __all__ = [
     "check_hmac_sha256",
     "failure_of_transport",
     "hookimpl",
+    "listener_url",
     "model_validator",
+    "moment",
     "rate_limited",
 ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
@@ -14,6 +15,7 @@ from pydantic import AfterValidator
 MISSING: Any = object()
 """What a pointer gives where there is nothing."""
 
+_MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -76,6 +78,19 @@ class Pointer:
                     return f"{place or 'the body'} is empty"
                 return f"{place or 'the body'} is {_kind(value)}, without {_escaped(step)!r}"
         return "it is there"
+
+
+def moment(value: Any, zone: tzinfo = UTC) -> datetime:
+    """A time from ISO 8601 (in ``zone`` when it names none), or seconds or milliseconds since 1970, also as a text.
+    Raises ``ValueError``, ``OverflowError`` or ``OSError``."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("neither text nor number")
+    try:
+        number = float(value)
+    except ValueError:
+        parsed = datetime.fromisoformat(str(value).strip())
+        return parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)
+    return datetime.fromtimestamp(number / 1000 if abs(number) >= _MILLISECONDS_FROM else number, UTC)
 
 
 def _escaped(step: str) -> str:

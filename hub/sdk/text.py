@@ -8,6 +8,10 @@ import regex
 
 from hub.sdk.deliveries import ReplyLimits
 
+LONG = 4_000
+"""Characters from which on a regular expression should let other threads run (``concurrent``): for a shorter text,
+waiting for one's turn again costs more than the search."""
+
 _URL = re.compile(r"https?://[^\s<>\"]+")
 _BLOCKS = ("p", "div", "li", "blockquote", "pre", "h1", "h2", "h3", "h4", "tr")
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import regex
 
 from hub.sdk import Decides, Decision, Question
+from hub.sdk.text import LONG
 from plugins.routers.rules.settings import DAYS, Rule, RulesSettings, compiled
 
 MATCH_TIMEOUT = 0.1
@@ -66,10 +67,6 @@ class RulesRouter(Decides):
         if not reasons:
             return None
         return Decision.model_validate({**said, "tags": tags, "reasons": reasons})
-
-
-LONG = 4_000
-"""Characters from which on other threads may run meanwhile: for less, waiting for one's turn again costs more."""
 
 
 class _Compiled:

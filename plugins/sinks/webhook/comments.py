@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub.sdk import MISSING, Agent, Comment, CommentSeen, PayloadNotUnderstood, Pointer, UnsupportedEvent
+from hub.sdk import MISSING, Agent, Comment, CommentSeen, PayloadNotUnderstood, Pointer, UnsupportedEvent, moment
 from plugins.sinks.webhook.documents import digest
 from plugins.sinks.webhook.settings import CommentPointers, WebhookSettings
-
-_MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
 
 
 class CommentMapping:
@@ -61,12 +59,7 @@ class CommentMapping:
         if not value:
             return received_at
         try:
-            try:
-                number = float(value)
-            except ValueError:
-                parsed = datetime.fromisoformat(value.strip())
-                return parsed if parsed.tzinfo else parsed.replace(tzinfo=self._zone)
-            return datetime.fromtimestamp(number / 1000 if abs(number) >= _MILLISECONDS_FROM else number, UTC)
+            return moment(value, self._zone)
         except (ValueError, OverflowError, OSError) as error:
             summary = f"created_at {pointer.text!r} is not a time: ISO 8601 or seconds since 1970"
             raise PayloadNotUnderstood(summary) from error

@@ -3,24 +3,10 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, field_validator, model_validator
 
-from hub.sdk import Field, PointerText, Secret, Settings, StandardWebhooks
-
-
-def _address(value: str) -> str:
-    # Not BaseUrl: a trailing slash and a query belong to the address of a listener.
-    parts = urlsplit(value)
-    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if value and (not parts.hostname or not (parts.scheme == "https" or local)):
-        raise ValueError("must start with https:// (plain http only for this machine)")
-    return value
-
-
-Address = Annotated[str, AfterValidator(_address)]
+from hub.sdk import Field, ListenerUrl, PointerText, Secret, Settings, StandardWebhooks, TimeZone
 
 
 def _set(value: str) -> str:
@@ -64,7 +50,7 @@ class CommentPointers(Settings):
 class WebhookSettings(Settings):
     """One helpdesk that takes tickets as signed JSON, and may post back what its agents write."""
 
-    url: Address = Field(description="Where tickets are posted", examples=["https://desk.acme.example/hub"])
+    url: ListenerUrl = Field(description="Where tickets are posted", examples=["https://desk.acme.example/hub"])
     signature: Literal["standard", "x_hub"] = Field(
         "standard", description="standard: Standard Webhooks; x_hub: X-Hub-Signature-256, which has no time in it"
     )
@@ -84,7 +70,7 @@ class WebhookSettings(Settings):
     comment_id_pointer: PointerText = Field(
         "/comment_id", description="Where the answer to open_ticket and update_fields holds the first comment's id"
     )
-    find_url: Address = Field(
+    find_url: ListenerUrl = Field(
         "", description="Where the hub asks whether a delivery arrived", examples=["https://desk.acme.example/hub/find"]
     )
     idempotent_hours: float = Field(
@@ -95,21 +81,14 @@ class WebhookSettings(Settings):
     )
     pointers: CommentPointers | None = Field(None, description="Where the values stand, for format = pointers")
     public_values: tuple[str, ...] = Field(("public",), description="Words at the pointer public that mean it")
-    time_zone: str = Field("UTC", description="Time zone of times that name none (pointers)", examples=["Europe/Rome"])
+    time_zone: TimeZone = Field(
+        "UTC", description="Time zone of times that name none (pointers)", examples=["Europe/Rome"]
+    )
 
     @field_validator("url")
     @classmethod
     def _given(cls, value: str) -> str:
         return _set(value)
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError("is not a time zone such as Europe/Rome") from error
-        return value
 
     @field_validator("secrets")
     @classmethod

@@ -35,9 +35,9 @@ from hub.sdk import (
     WebhookRequest,
     XHubSignature,
 )
+from hub.sdk.receiver import Receiver
 from plugins.sinks.webhook import documents
 from plugins.sinks.webhook.comments import CommentMapping
-from plugins.sinks.webhook.receiver import Receiver
 from plugins.sinks.webhook.settings import WebhookSettings
 
 

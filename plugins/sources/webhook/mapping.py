@@ -21,13 +21,12 @@ from hub.sdk import (
     Thread,
     Unreadable,
     UnsupportedEvent,
+    moment,
 )
 from hub.sdk.messages import Privacy
 from plugins.sources.webhook.settings import Pointers, WebhookSettings
 
 SourceEvents = list[MessageSeen | MessageDeleted | Unreadable]
-
-_MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
 
 
 class _Odd(ValueError):
@@ -184,19 +183,6 @@ class Mapping:
         if not self._permalink:
             return ""
         return self._permalink.format(id=quote(message_id, safe=""), thread_id=quote(thread_id, safe=""))
-
-
-def moment(value: Any, zone: ZoneInfo | Any = UTC) -> datetime:
-    """A time from ISO 8601 (in ``zone`` when it names none), or seconds or milliseconds since 1970, also as a text.
-    Raises ``ValueError``, ``OverflowError`` or ``OSError``."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError("neither text nor number")
-    try:
-        number = float(value)
-    except ValueError:
-        parsed = datetime.fromisoformat(str(value).strip())
-        return parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)
-    return datetime.fromtimestamp(number / 1000 if abs(number) >= _MILLISECONDS_FROM else number, UTC)
 
 
 def digest(text: str) -> str:

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 import re
 from string import Formatter
-from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
+from typing import Literal, Self
 
-from pydantic import AfterValidator, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
-from hub.sdk import Field, PointerText, Secret, Settings, StandardWebhooks
+from hub.sdk import Field, ListenerUrl, PointerText, Secret, Settings, StandardWebhooks, TimeZone, listener_url
 from hub.sdk.messages import Privacy
-
-
-def _address(value: str) -> str:
-    # Not BaseUrl: a trailing slash and a query belong to the address of a listener.
-    parts = urlsplit(value)
-    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    if value and (not parts.hostname or not (parts.scheme == "https" or local)):
-        raise ValueError("must start with https:// (plain http only for this machine)")
-    return value
-
-
-Address = Annotated[str, AfterValidator(_address)]
 
 
 class Pointers(Settings):
@@ -112,7 +98,9 @@ class WebhookSettings(Settings):
     )
     format: Literal["hub", "pointers"] = Field("hub", description="hub: the hub's documented JSON; pointers: any other")
     pointers: Pointers | None = Field(None, description="Where the values stand, for format = pointers")
-    time_zone: str = Field("UTC", description="Time zone of times that name none (pointers)", examples=["Europe/Rome"])
+    time_zone: TimeZone = Field(
+        "UTC", description="Time zone of times that name none (pointers)", examples=["Europe/Rome"]
+    )
     default_privacy: Privacy = Field("public", description="Privacy of messages without a pointer to it (pointers)")
     privacy_values: dict[str, Privacy] = Field(
         default_factory=dict,
@@ -130,10 +118,10 @@ class WebhookSettings(Settings):
         description="Address of a message without a permalink, from {id} and {thread_id} (pointers)",
         examples=["https://forum.acme.example/t/{thread_id}#{id}"],
     )
-    reply_url: Address = Field(
+    reply_url: ListenerUrl = Field(
         "", description="Where answers are posted; empty: it takes none", examples=["https://forum.acme.example/hub"]
     )
-    find_url: Address = Field(
+    find_url: ListenerUrl = Field(
         "",
         description="Where the hub asks whether an answer arrived",
         examples=["https://forum.acme.example/hub/find"],
@@ -150,16 +138,7 @@ class WebhookSettings(Settings):
     def _only_known_names(cls, value: str) -> str:
         if {name for _, name, _, _ in Formatter().parse(value) if name is not None} - {"id", "thread_id"}:
             raise ValueError("may only name {id} and {thread_id}")
-        return _address(re.sub(r"[{}]", "", value)) and value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError("is not a time zone such as Europe/Rome") from error
-        return value
+        return listener_url(re.sub(r"[{}]", "", value)) and value
 
     @field_validator("secrets")
     @classmethod

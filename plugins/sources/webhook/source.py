@@ -33,9 +33,9 @@ from hub.sdk import (
     WebhookRequest,
     XHubSignature,
 )
+from hub.sdk.receiver import Receiver
 from plugins.sources.webhook import documents
 from plugins.sources.webhook.mapping import Mapping
-from plugins.sources.webhook.receiver import Receiver
 from plugins.sources.webhook.settings import WebhookSettings
 
 

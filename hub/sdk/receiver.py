@@ -8,23 +8,19 @@ from urllib.parse import urlencode
 
 import requests
 
-from hub.sdk import (
-    AuthenticationFailed,
-    ConfigurationError,
-    OutcomeUnknown,
-    Refused,
-    Signing,
-    TemporaryFailure,
-    Toolbox,
-    failure_of_transport,
-    rate_limited,
-)
+from hub.sdk.errors import AuthenticationFailed, ConfigurationError, OutcomeUnknown, Refused, TemporaryFailure
+from hub.sdk.signing import Signing
+from hub.sdk.toolbox import Toolbox, failure_of_transport, rate_limited
 
-Json = dict[str, Any]
+_Json = dict[str, Any]
 
 
 class Receiver:
-    """Calls the addresses of one connection. Raises the hub's errors and nothing else."""
+    """Calls the addresses of one connection. Raises the hub's errors and nothing else.
+
+    What the other side promises: 2xx with a JSON object, an empty body or ``ok`` when it is done; 503 when nothing was
+    done; after any other 5xx nobody knows. ``authorization`` is the header of that name, empty for none.
+    """
 
     def __init__(self, signing: Signing, authorization: str, toolbox: Toolbox) -> None:
         self._signing = signing
@@ -33,7 +29,7 @@ class Receiver:
         if authorization:
             self._headers["Authorization"] = authorization
 
-    def post(self, url: str, key: str, body: bytes) -> Json:
+    def post(self, url: str, key: str, body: bytes) -> _Json:
         """Post signed bytes under the idempotency key ``key``; the receiver's JSON, empty when it says nothing."""
         return self._call("POST", url, key, body)
 
@@ -41,12 +37,12 @@ class Receiver:
         """Return when the receiver is there and believes the signature."""
         self._call("POST", url, "ping", b'{"type":"ping","key":"ping"}', effect=False)
 
-    def look(self, url: str, key: str) -> Json:
+    def look(self, url: str, key: str) -> _Json:
         """Ask whether ``key`` arrived."""
         asked = f"{url}{'&' if '?' in url else '?'}{urlencode({'key': key})}"
         return self._call("GET", asked, key, b"", effect=False)
 
-    def _call(self, method: str, url: str, key: str, body: bytes, *, effect: bool = True) -> Json:
+    def _call(self, method: str, url: str, key: str, body: bytes, *, effect: bool = True) -> _Json:
         headers = self._headers | self._signing.headers(key, body, self._toolbox.now())
         try:
             response = self._toolbox.http.exchange(method, url, body=body, headers=headers)
