@@ -27,8 +27,10 @@ SDK = Path(sdk.__file__).parent
 SECTIONS = (
     ("Hooks", "hookspecs", "What a plugin's module implements. [Publishing](publishing.md) shows a whole one."),
     ("Connectors and roles of both sides", "connectors", ""),
+    ("Getting connected", "connecting", ""),
     ("Sources", "sources", "A source may also have the roles of both sides, above."),
     ("Sinks", "sinks", "A sink may also have the roles of both sides, above."),
+    ("People and the past of a helpdesk", "history", "Roles of a sink."),
     ("Routers", "routers", ""),
     (
         "Events and the values in them",

@@ -12,7 +12,7 @@ from typing import Any
 from hub.flow import retry, settle
 from hub.flow.hub import Hub
 from hub.flow.sealing import unseal
-from hub.sdk import Absent, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply, Sink
+from hub.sdk import Absent, Accepted, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply, Sink
 from hub.sdk.connectors import Delivers, Finds
 from hub.sdk.deliveries import AnyBody
 from hub.store import Row, Tx, connections, deliveries, records
@@ -50,7 +50,7 @@ class Sent:
     """What came of it; ``None``: it did not leave."""
 
     started: Started
-    outcome: Receipt | Failure | Exception | None
+    outcome: Receipt | Accepted | Failure | Exception | None
 
 
 def drain(hub: Hub, name: str, *, rounds: int = 10) -> int:
@@ -64,8 +64,12 @@ def drain(hub: Hub, name: str, *, rounds: int = 10) -> int:
     claim = Claim(uuid.uuid4().hex, hub.now() + hub.timing.lease)
     connector = hub.instance(name)
     assert isinstance(connector, Delivers)  # noqa: S101 - its role says so
+    if not hub.gathering.free(name, connector.gathers, hub.now()):
+        return 0
     lanes = 2 * _at_once(hub, name, connector)
     heads = hub.store.run(lambda tx: _claim(hub, tx, name, claim, lanes))
+    if heads:
+        hub.gathering.begin(name, connector.gathers, hub.now())
     if len(heads) == lanes:
         hub.nudge(name)  # there may be more: another sender looks
     handled = 0
@@ -100,12 +104,13 @@ def _give_back(tx: Tx, heads: list[Row[Any]], claim: Claim) -> None:
 
 
 def _one_round(hub: Hub, name: str, connector: Delivers, heads: list[Row[Any]], claim: Claim) -> list[Row[Any]]:
-    """Handle one head of each lane; return the lanes' next heads."""
+    """Handle one head of each lane; return the lanes' next heads. What a look shows to be absent is sent with the
+    others."""
     following: list[Row[Any]] = []
-    to_send = [head for head in heads if head.state == "claimed"]
+    to_send: list[Row[Any]] = []
     for head in heads:
-        if head.state == "unknown":
-            following += _look(hub, name, head, claim)
+        if head.state == "claimed" or _look(hub, name, connector, head, claim, following):
+            to_send.append(head)
     return following + _send(hub, name, connector, to_send, claim)
 
 
@@ -155,7 +160,7 @@ def _call(hub: Hub, connector: Delivers, started: list[Started], claim: Claim) -
         if not going or now + hub.timing.call >= claim.until or (first and now - began > SETTLE_AFTER):
             sent += [Sent(one, None) for one in chunk]
             continue
-        outcomes: list[Receipt | Failure | Exception]
+        outcomes: list[Receipt | Accepted | Failure | Exception]
         try:
             outcomes = list(connector.deliver([one.delivery for one in chunk]))
             if len(outcomes) != len(chunk):
@@ -167,7 +172,7 @@ def _call(hub: Hub, connector: Delivers, started: list[Started], claim: Claim) -
     return sent
 
 
-def _concerns_one(outcome: Receipt | Failure | Exception) -> bool:
+def _concerns_one(outcome: Receipt | Accepted | Failure | Exception) -> bool:
     """True when the next delivery need not wait for what this outcome does to the connection."""
     error = outcome.error if isinstance(outcome, Failure) else outcome
     return not isinstance(error, Exception) or retry.action_for(error) in ("park", "follow_up")
@@ -266,22 +271,22 @@ def _as_delivery(hub: Hub, row: Row[Any], body: AnyBody) -> Delivery:
         body=unseal(hub, body),
         attempt=row.attempts,
         first_attempt_at=row.first_attempt_at,
+        memo=row.memo or {},
     )
 
 
-def _look(hub: Hub, name: str, head: Row[Any], claim: Claim) -> list[Row[Any]]:
-    """Find out what became of an unknown attempt: done, to be sent again, or to be looked at later."""
-    connector = hub.instance(name)
-    assert isinstance(connector, Delivers)  # noqa: S101 - drain() checked the role
+def _look(hub: Hub, name: str, connector: Delivers, head: Row[Any], claim: Claim, following: list[Row[Any]]) -> bool:
+    """Find out what became of an unknown attempt. True: it is to be sent again; else the lane's next head, if there is
+    one, is added to ``following``."""
     now = hub.now()
     settled_at = (head.last_attempt_at or now) + connector.settles_after
-    if settled_at > now:
+    if head.memo is None and settled_at > now:
         hub.store.run(lambda tx: settle.look_later(hub, tx, head, until=settled_at, token=claim.token))
-        return []
+        return False
     remembered = connector.idempotent_for
-    if remembered is not None and now < head.first_attempt_at + remembered - NO_KEY_MARGIN:
-        return _send(hub, name, connector, [head], claim)  # the vendor still knows the key
-    outcome: Found | Absent | CannotTell | Exception
+    if head.memo is None and remembered is not None and now < head.first_attempt_at + remembered - NO_KEY_MARGIN:
+        return True  # the vendor still knows the key
+    outcome: Found | Accepted | Absent | CannotTell | Exception
     if not isinstance(connector, Finds):
         outcome = CannotTell(reason="this vendor cannot be asked whether it arrived")
     else:
@@ -289,13 +294,14 @@ def _look(hub: Hub, name: str, head: Row[Any], claim: Claim) -> list[Row[Any]]:
             outcome = connector.find(_as_delivery(hub, head, settle.BODY.validate_json(head.body)))
         except Exception as error:  # every class of error has its handler in settle
             outcome = error
-    calls = hub.calls(name).take()
     if isinstance(outcome, Absent):
-        return _send(hub, name, connector, [head], claim)
+        return True
+    calls, shown = hub.calls(name).take(), outcome
 
     def unit(tx: Tx) -> list[Row[Any]]:
         connections.add_calls(tx, name, calls)
-        settle.looked(hub, tx, head, outcome, token=claim.token)
+        settle.looked(hub, tx, head, shown, token=claim.token)
         return _next(hub, tx, head, claim)
 
-    return hub.store.run(unit)
+    following += hub.store.run(unit)
+    return False

@@ -65,6 +65,23 @@ class Connected:
         return issubclass(self.connector, role)
 
 
+class Gathering:
+    """Spaces the calls of connections that send many deliveries in one, so that what comes meanwhile shares a call."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, datetime] = {}
+
+    def free(self, name: str, least: timedelta, now: datetime) -> bool:
+        """True when this connection's last call began ``least`` ago."""
+        # A clock that was set back must not silence a connection for as long as it was wrong.
+        return not timedelta(0) < self._next.get(name, now) - now <= least
+
+    def begin(self, name: str, least: timedelta, now: datetime) -> None:
+        """A call begins; the next one may in ``least``."""
+        if least:
+            self._next[name] = now + least
+
+
 @dataclass
 class Hub:
     """One hub at work. ``now`` is its only clock; ``nudge`` wakes whoever waits for work (embedded: threads)."""
@@ -88,6 +105,7 @@ class Hub:
     nudge: Callable[[str], None] = lambda what: None
     checked: set[str] = field(default_factory=set)
     """Connections whose account was seen by this process: nothing is read or said before."""
+    gathering: Gathering = field(default_factory=Gathering)
     _local: threading.local = field(default_factory=threading.local)
 
     def instance(self, name: str) -> Connector:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from hub.flow import compose, retry, texts, track
 from hub.flow.hub import Hub
 from hub.sdk import (
+    Accepted,
     AddComment,
     CannotTell,
     ConnectorError,
@@ -27,14 +28,25 @@ from hub.store import Row, Tx, connections, deliveries, messages, records, ticke
 
 log = logging.getLogger("hub.settle")
 BODY: TypeAdapter[AnyBody] = TypeAdapter(AnyBody)
+AT_IT = "the vendor took it and is at it"
 
 
 def settle(
-    hub: Hub, tx: Tx, row: Row[Any], body: AnyBody, outcome: Receipt | Failure | Exception, *, trace: str, token: str
+    hub: Hub,
+    tx: Tx,
+    row: Row[Any],
+    body: AnyBody,
+    outcome: Receipt | Accepted | Failure | Exception,
+    *,
+    trace: str,
+    token: str,
 ) -> None:
     """Write the outcome of an attempt and what follows. Nothing happens when the claim is no longer ours."""
     if isinstance(outcome, Receipt):
         received(hub, tx, row, outcome, token=token, body=body)
+        return
+    if isinstance(outcome, Accepted):
+        _accepted(hub, tx, row, outcome, token=token)
         return
     error: Exception = outcome.error if isinstance(outcome, Failure) else outcome
     action = retry.action_for(error)
@@ -50,6 +62,16 @@ def settle(
         log.error("delivery %s at %s is parked, this is a bug of its plugin: %s", row.id, row.connection, summary)
     if values["state"] == "parked":
         _tell_parked(hub, tx, row, summary, now=now)
+
+
+def _accepted(hub: Hub, tx: Tx, row: Row[Any], outcome: Accepted, *, token: str) -> None:
+    """The vendor is at it: the lane is held until a look shows what came of it."""
+    now = hub.now()
+    due = now + timedelta(seconds=outcome.look_after)
+    values: dict[str, Any] = {"state": "unknown", "reason": AT_IT, "memo": outcome.memo, "due_at": due, "looks": 0}
+    if deliveries.settle(tx, row.id, token=token, **values) is not None:
+        deliveries.end_attempt(tx, row.id, now=now, outcome="accepted")
+        connections.succeeded(tx, row.connection, now=now)
 
 
 def _retry(hub: Hub, tx: Tx, row: Row[Any], error: Exception, summary: str, now: datetime) -> dict[str, Any]:
@@ -230,12 +252,16 @@ def look_later(hub: Hub, tx: Tx, row: Row[Any], *, until: datetime, token: str) 
     deliveries.release_lane(tx, row.lane_id, token=token)
 
 
-def looked(hub: Hub, tx: Tx, row: Row[Any], outcome: Found | CannotTell | Exception, *, token: str) -> None:
+def looked(hub: Hub, tx: Tx, row: Row[Any], outcome: Found | Accepted | CannotTell | Exception, *, token: str) -> None:
     """Apply what a look showed. ``Absent`` is not handled here: the sender sends again under the same claim."""
     now = hub.now()
     if isinstance(outcome, Found):
         deliveries.end_attempt(tx, row.id, now=now, outcome="found")
         received(hub, tx, row, outcome.receipt, token=token)
+        return
+    if isinstance(outcome, Accepted):
+        due = now + timedelta(seconds=outcome.look_after)
+        deliveries.settle(tx, row.id, token=token, memo=outcome.memo, due_at=due)
         return
     reason = outcome.reason if isinstance(outcome, CannotTell) else str(outcome)
     deliveries.end_attempt(tx, row.id, now=now, outcome="cannot tell", summary=reason)

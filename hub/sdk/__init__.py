@@ -1,8 +1,21 @@
 """The only door a plugin may import. Everything a vendor needs to write a connector is re-exported here."""
 
-from hub.sdk.connectors import PLUGIN_API, Connector, Failure, SetsUp, SetupStep
+from hub.sdk.commands import COMMANDS, Command, Words, category_tag
+from hub.sdk.connecting import (
+    AsksConsent,
+    Choice,
+    Guide,
+    Guides,
+    GuideStep,
+    GuideText,
+    HoldsTokens,
+    Permission,
+    TokenState,
+)
+from hub.sdk.connectors import PLUGIN_API, Connector, Failure, ServesMedia, SetsUp, SetupStep
 from hub.sdk.deliveries import (
     Absent,
+    Accepted,
     Account,
     AddComment,
     CannotTell,
@@ -33,6 +46,7 @@ from hub.sdk.errors import (
     TemporaryFailure,
     UnsupportedEvent,
 )
+from hub.sdk.history import AgentState, Backfills, HistoryPage, PastTicket, ReportsAgents
 from hub.sdk.hookspecs import ENTRY_POINT_GROUP, hookimpl
 from hub.sdk.messages import (
     Agent,
@@ -78,18 +92,25 @@ from hub.sdk.toolbox import FetchesMedia, HttpSession, Media, Toolbox, Vault, fa
 from hub.sdk.webhooks import WebhookReply, WebhookRequest, check_age, check_hmac_sha256
 
 __all__ = [
+    "COMMANDS",
     "ENTRY_POINT_GROUP",
     "MISSING",
     "PLUGIN_API",
     "Absent",
+    "Accepted",
     "Account",
     "AddComment",
     "Agent",
+    "AgentState",
     "AnyEvent",
+    "AsksConsent",
     "Attachment",
     "AuthenticationFailed",
+    "Backfills",
     "BaseUrl",
     "CannotTell",
+    "Choice",
+    "Command",
     "Comment",
     "CommentSeen",
     "Completes",
@@ -112,7 +133,13 @@ __all__ = [
     "FindsReplies",
     "FindsTickets",
     "Found",
+    "Guide",
+    "GuideStep",
+    "GuideText",
+    "Guides",
     "Hint",
+    "HistoryPage",
+    "HoldsTokens",
     "HttpSession",
     "Identity",
     "Kind",
@@ -124,7 +151,9 @@ __all__ = [
     "OpenTicket",
     "OutcomeUnknown",
     "Page",
+    "PastTicket",
     "PayloadNotUnderstood",
+    "Permission",
     "Pointer",
     "PointerText",
     "PollsForMessages",
@@ -145,10 +174,12 @@ __all__ = [
     "RepliesInPublic",
     "Reply",
     "ReplyLimits",
+    "ReportsAgents",
     "ReportsChanges",
     "Router",
     "Said",
     "Secret",
+    "ServesMedia",
     "SetsUp",
     "Settings",
     "SetupStep",
@@ -161,6 +192,7 @@ __all__ = [
     "Thread",
     "TicketView",
     "TimeZone",
+    "TokenState",
     "Toolbox",
     "Unreadable",
     "UnsupportedEvent",
@@ -168,7 +200,9 @@ __all__ = [
     "Vault",
     "WebhookReply",
     "WebhookRequest",
+    "Words",
     "XHubSignature",
+    "category_tag",
     "check_age",
     "check_hmac_sha256",
     "failure_of_transport",

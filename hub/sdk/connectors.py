@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from hub.sdk.deliveries import Absent, Account, CannotTell, Delivery, Found, Receipt
+from hub.sdk.deliveries import Absent, Accepted, Account, CannotTell, Delivery, Found, Receipt
 from hub.sdk.errors import ConnectorError
-from hub.sdk.messages import AnyEvent, Event, Page, Value
+from hub.sdk.messages import AnyEvent, Attachment, Event, Page, Value
 from hub.sdk.settings import Settings
-from hub.sdk.toolbox import Toolbox
+from hub.sdk.toolbox import Media, Toolbox
 from hub.sdk.webhooks import WebhookReply, WebhookRequest
 
 PLUGIN_API = 1
@@ -83,6 +83,9 @@ class Delivers(ABC):
 
     batch: ClassVar[int] = 1
     """How many deliveries one ``deliver`` call may get."""
+    gathers: ClassVar[timedelta] = timedelta(0)
+    """With a ``batch``: the least time between the starts of two ``deliver`` calls of a connection, whoever calls. What
+    comes meanwhile shares the next one."""
     idempotent_for: timedelta | None = None
     """How long the vendor remembers our key. Within it the hub may repeat an unknown attempt; ``None``: never. A class
     attribute, or set in ``__init__`` when the settings decide."""
@@ -90,14 +93,14 @@ class Delivers(ABC):
     """How long after an attempt a consistent read shows its effect. The hub does not look earlier."""
 
     @abstractmethod
-    def deliver(self, deliveries: Sequence[Delivery]) -> list[Receipt | Failure]:
+    def deliver(self, deliveries: Sequence[Delivery]) -> Sequence[Receipt | Failure | Accepted]:
         """Send each delivery once and return one result each, in order.
 
         Called by a sender thread with at most ``batch`` deliveries of different lanes, after the hub has written down
-        that they are being sent. Return a ``Receipt`` or a ``Failure`` for each. Raising one of our errors means that
-        **none** was sent, except ``OutcomeUnknown`` and ``PayloadNotUnderstood``, which mean that nobody knows. The
-        hub then writes the receipts, and does for each failure what its error says; any other exception, and another
-        number of results, parks them all. Since plugin API 1.
+        that they are being sent. Return a ``Receipt``, a ``Failure`` or an ``Accepted`` for each. Raising one of our
+        errors means that **none** was sent, except ``OutcomeUnknown`` and ``PayloadNotUnderstood``, which mean that
+        nobody knows. The hub then writes the receipts, and does for each failure what its error says; any other
+        exception, and another number of results, parks them all. Since plugin API 1.
         """
 
 
@@ -105,15 +108,16 @@ class Finds(ABC):
     """Looks for the effect of an attempt whose outcome is unknown."""
 
     @abstractmethod
-    def find(self, delivery: Delivery) -> Found | Absent | CannotTell:
+    def find(self, delivery: Delivery) -> Found | Absent | CannotTell | Accepted:
         """Look by consistent reads only. ``Absent`` makes the hub send again: never guess it.
 
         Called for a delivery of unknown outcome, ``settles_after`` its last attempt and only when ``idempotent_for``
-        is over (before that the hub repeats the call under the same key). Return ``Found``, ``Absent`` or
-        ``CannotTell``. May raise ``TemporaryFailure``, ``RateLimited``, ``AuthenticationFailed``,
-        ``ConfigurationError``: the hub looks again later and does not count it; anything else counts as
-        ``CannotTell``. ``Found`` ends the delivery, ``Absent`` sends it again, ``CannotTell`` is looked at again and
-        parked after the eighth look. Since plugin API 1.
+        is over (before that the hub repeats the call under the same key); for an ``Accepted`` one when its
+        ``look_after`` is over. Return ``Found``, ``Absent`` or ``CannotTell``; ``Accepted`` while the vendor is still
+        at it. May raise ``TemporaryFailure``, ``RateLimited``, ``AuthenticationFailed``, ``ConfigurationError``: the
+        hub looks again later and does not count it; anything else counts as ``CannotTell``. ``Found`` ends the
+        delivery, ``Absent`` sends it again, together with others; ``CannotTell`` is looked at again and parked after
+        the eighth look. Since plugin API 1.
         """
 
 
@@ -233,4 +237,17 @@ class Completes(ABC):
         ``AuthenticationFailed``, ``ConfigurationError``: the event waits, and holds the later ones of its lane
         (the tenth ``TemporaryFailure`` parks it, unless the whole connection is down); anything else parks it. Hints
         to one record that wait together are completed once. Since plugin API 1.
+        """
+
+
+class ServesMedia(ABC):
+    """Gets files that the vendor gives only to those who have credentials."""
+
+    @abstractmethod
+    def fetch_attachment(self, attachment: Attachment, *, max_bytes: int) -> Media:
+        """The bytes behind an attachment this connector reported.
+
+        Called when the other side asks ``toolbox.fetch_media`` for the attachment's ``ref``. Return the file. Raises
+        ``Refused`` when it is gone or larger than ``max_bytes`` (do not read more than that); may raise
+        ``TemporaryFailure``, ``RateLimited``, ``AuthenticationFailed``. Since plugin API 1.
         """

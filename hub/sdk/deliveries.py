@@ -114,7 +114,7 @@ class RedactComment(Value):
 class Reply(Value):
     """Say ``text`` in a thread. ``reply_to`` is the vendor id answered (for a later part: the part before).
 
-    ``privacy`` is the widest allowed; the connector never goes wider.
+    ``privacy`` is the widest allowed; the connector never goes wider. ``attachments`` are within ``ReplyLimits``.
     """
 
     verb: Literal["reply"] = "reply"
@@ -127,6 +127,7 @@ class Reply(Value):
     privacy: Privacy = "public"
     part: int = 1
     parts: int = 1
+    attachments: tuple[Attachment, ...] = ()
     answer_with: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -163,6 +164,8 @@ class Delivery(Value):
     body: AnyBody
     attempt: int = 1
     first_attempt_at: datetime | None = None
+    memo: dict[str, Any] = Field(default_factory=dict)
+    """What the connector put into ``Accepted`` for this delivery; else empty."""
 
 
 class Receipt(Value):
@@ -175,6 +178,17 @@ class Receipt(Value):
     comment_id: str = ""
     version: str = ""
     already_there: bool = False
+
+
+class Accepted(Value):
+    """The vendor took the delivery and will do it soon (a job): the hub holds its lane and asks ``find``.
+
+    ``memo`` (JSON values) comes back in ``Delivery.memo``; ``look_after`` is in seconds. As an answer of ``find`` it
+    means "not yet" and is no failed look: a connector that waits for ever never ends the delivery.
+    """
+
+    memo: dict[str, Any]
+    look_after: float = 1.0
 
 
 class Found(Value):
@@ -205,6 +219,11 @@ class ReplyLimits(Value):
     url_length: int | None = None
     max_bytes: int | None = None
     window_hours: float | None = None
+    attachments: int = 0
+    """How many files a reply may carry; 0: the connector sends none, and the agent is told."""
+    attachment_bytes: int | None = None
+    attachment_types: tuple[str, ...] = ()
+    """Media types it takes; empty: all."""
 
 
 class Account(Value):

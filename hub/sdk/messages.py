@@ -60,7 +60,11 @@ class Identity(Value):
 
 
 class Attachment(Value):
-    """A picture, sound or file that belongs to a message, by reference. Media bytes are not stored."""
+    """A picture, sound or file that belongs to a message, by reference. Media bytes are not stored.
+
+    ``url`` is what a person opens; ``ref`` is what ``toolbox.fetch_media`` takes in its place where the vendor wants
+    credentials for it: the hub sets it, for attachments of a connector that ``ServesMedia``.
+    """
 
     id: Text = ""
     kind: Literal["image", "video", "audio", "file"] = "file"
@@ -69,6 +73,7 @@ class Attachment(Value):
     mime_type: Text = ""
     size: int | None = None
     alt_text: Text = ""
+    ref: str = ""
 
 
 class Container(Value):

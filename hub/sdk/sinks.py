@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, SetsUp
+from hub.sdk.connecting import AsksConsent, Guides, HoldsTokens
+from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, ServesMedia, SetsUp
+from hub.sdk.history import Backfills, ReportsAgents
 
 
 class Sink(Connector):
@@ -26,12 +28,18 @@ class RedactsComments(Delivers):
 
 
 __all__ = [
+    "AsksConsent",
+    "Backfills",
     "Completes",
     "DeliversTickets",
     "FindsTickets",
+    "Guides",
+    "HoldsTokens",
     "ReceivesWebhooks",
     "RedactsComments",
+    "ReportsAgents",
     "ReportsChanges",
+    "ServesMedia",
     "SetsUp",
     "Sink",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, SetsUp
+from hub.sdk.connecting import AsksConsent, Guides, HoldsTokens
+from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, ServesMedia, SetsUp
 
 
 class Source(Connector):
@@ -38,14 +39,18 @@ class DeletesReplies(Delivers):
 
 
 __all__ = [
+    "AsksConsent",
     "Completes",
     "DeletesReplies",
     "EditsReplies",
     "FindsReplies",
+    "Guides",
+    "HoldsTokens",
     "PollsForMessages",
     "ReceivesWebhooks",
     "RepliesInPrivate",
     "RepliesInPublic",
+    "ServesMedia",
     "SetsUp",
     "Source",
 ]

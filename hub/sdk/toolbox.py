@@ -145,6 +145,12 @@ class Vault(Protocol):
     def write(self, name: str, value: str, *, expires_at: datetime | None = None) -> None:
         """Store a value; returns after the commit."""
 
+    def expires_at(self, name: str) -> datetime | None:
+        """When the stored value ends, as it was written; ``None`` when nobody said, or nothing is stored."""
+
+    def forget(self, name: str) -> None:
+        """Delete a value, if there is one; returns after the commit."""
+
     def refresh(self, name: str, stale: str | None, renew: Callable[[], tuple[str, timedelta | None]]) -> str:
         """The current value if it is no longer ``stale``; else call ``renew`` once, whoever asks, and store it."""
 

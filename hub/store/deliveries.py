@@ -56,6 +56,7 @@ _START = (
         attempts=t.delivery.c.attempts + 1,
         first_attempt_at=case((_NEVER_STARTED, bindparam("now", type_=Utc)), else_=t.delivery.c.first_attempt_at),
         last_attempt_at=bindparam("now", type_=Utc),
+        memo=None,
         body=case((_NEVER_STARTED, bindparam("first_body")), else_=t.delivery.c.body),
     )
     .returning(t.delivery)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from hub.store import tables as t
 from hub.store.upsert import insert_or_update
@@ -60,6 +60,16 @@ class StoredVault:
         """The stored value, or ``None``."""
         row = self._row(name)
         return None if row is None else self._cipher.decrypt(row.ciphertext)
+
+    def expires_at(self, name: str) -> datetime | None:
+        """When the stored value ends, as it was written."""
+        row = self._row(name)
+        return None if row is None else row.expires_at
+
+    def forget(self, name: str) -> None:
+        """Delete a value, if there is one; returns after the commit."""
+        where = (t.vault.c.connection == self._connection) & (t.vault.c.name == name)
+        self._store.run(lambda tx: tx.execute(delete(t.vault).where(where)))
 
     def write(self, name: str, value: str, *, expires_at: datetime | None = None) -> None:
         """Store a value; returns after the commit."""

@@ -341,6 +341,7 @@ delivery = Table(
     Column("network", String(60)),
     Column("receipt_id", String(400)),
     Column("receipt", Json),
+    Column("memo", Json),  # what the connector needs to find a job again
     ref("superseded_by", "delivery"),
     CheckConstraint(f"state IN {DELIVERY_STATES}", name="state"),
     Index("ix_delivery_lane_open", "lane_id", "id", **only_if("state NOT IN ('done','superseded','discarded')")),

@@ -43,6 +43,7 @@ class MemoryVault:
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {}
+        self.ends: dict[str, datetime | None] = {}
 
     def read(self, name: str) -> str | None:
         """The stored value, or ``None``."""
@@ -50,7 +51,16 @@ class MemoryVault:
 
     def write(self, name: str, value: str, *, expires_at: datetime | None = None) -> None:
         """Store a value."""
-        self.values[name] = value
+        self.values[name], self.ends[name] = value, expires_at
+
+    def expires_at(self, name: str) -> datetime | None:
+        """When the stored value ends, as it was written."""
+        return self.ends.get(name)
+
+    def forget(self, name: str) -> None:
+        """Delete a value, if there is one."""
+        self.values.pop(name, None)
+        self.ends.pop(name, None)
 
     def refresh(self, name: str, stale: str | None, renew: Callable[[], tuple[str, timedelta | None]]) -> str:
         """The stored value unless it is ``stale``; else the renewed one."""

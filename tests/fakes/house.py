@@ -51,6 +51,7 @@ class House:
         seed: int = 1,
         left_out: tuple[str, ...] = (),
         second_desk: bool = False,
+        desk: type = FakeSink,
     ) -> None:
         self.url, self.clock, self.seed = url, Clock(), seed
         self.network = FakeNetwork(now=self.clock.stamp)
@@ -61,6 +62,7 @@ class House:
         IN_PROCESS["in-process:other"] = self.other_helpdesk
         self.left_out = left_out
         self.second_desk = second_desk
+        self.desk = desk
         self.modes = {"network": mode, "desk": sink_mode, "other": sink_mode}
         self.timing = Timing()
         self.routers: list[Any] = []
@@ -78,7 +80,7 @@ class House:
         """Bring the hub up on the database as it is."""
         every = {
             "network": self.connected("network", FakeSource, "in-process:network"),
-            "desk": self.connected("desk", FakeSink, "in-process:helpdesk"),
+            "desk": self.connected("desk", self.desk, "in-process:helpdesk"),
             "other": self.connected("other", FakeSink, "in-process:other"),
         }
         if not self.second_desk:

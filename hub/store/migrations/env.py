@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from hub.store import side_tables  # noqa: F401 - they belong to the metadata
 from hub.store.tables import metadata
 
 context.configure(
