@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import resource
@@ -48,6 +49,7 @@ def run(ctx: click.Context, config_path: Path | None) -> None:
     config = load_config(config_path)
     with ExitStack() as stack:
         serve = _prepare(config, stack)
+        _settle_memory()
         signal.signal(signal.SIGTERM, _end)
         signal.signal(signal.SIGINT, _end)
         serve()
@@ -104,12 +106,20 @@ def _prepare(config: HubConfig, stack: ExitStack) -> Callable[[], None]:
     app = create_app(hub, config, catalogue, blueprints=blueprints)
     if config.hub.one_core and sandboxes is None:  # children would be kept to it too
         _keep_to_one_core()
-    embedded = Embedded(Engine(hub, config.alerts), senders=config.hub.senders)
+    embedded = Embedded(Engine(hub, config.alerts, reconcile_at=config.hub.reconcile_at), senders=config.hub.senders)
     embedded.start(alone=True)
     stack.callback(embedded.stop)
     address = config.hub.public_url or local_url(config)
     link = make_login_link(hub, address)
     return lambda: _serve(app, listening, _greeting(local_url(config), link, trial=sandboxes is not None))
+
+
+def _settle_memory() -> None:
+    """What is there after the start stays: the collector need not walk it again and again. What an event leaves behind
+    holds few circles, so it may also look less often (measured: 5% of the processor time of an event)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _keep_to_one_core() -> None:

@@ -56,7 +56,7 @@ def settle(
     values = _AFTER[action](hub, tx, row, error, summary, now)
     if deliveries.settle(tx, row.id, token=token, **values) is None:
         return
-    deliveries.end_attempt(tx, row.id, now=now, outcome=action, summary=summary, detail=trace, request_id=request_id)
+    deliveries.end_attempt(tx, row, now=now, outcome=action, summary=summary, detail=trace, request_id=request_id)
     retry.blame_connection(hub, tx, row.connection, error, now=now)
     if action == "bug":
         log.error("delivery %s at %s is parked, this is a bug of its plugin: %s", row.id, row.connection, summary)
@@ -70,7 +70,7 @@ def _accepted(hub: Hub, tx: Tx, row: Row[Any], outcome: Accepted, *, token: str)
     due = now + timedelta(seconds=outcome.look_after)
     values: dict[str, Any] = {"state": "unknown", "reason": AT_IT, "memo": outcome.memo, "due_at": due, "looks": 0}
     if deliveries.settle(tx, row.id, token=token, **values) is not None:
-        deliveries.end_attempt(tx, row.id, now=now, outcome="accepted")
+        deliveries.end_attempt(tx, row, now=now, outcome="accepted")
         connections.succeeded(tx, row.connection, now=now)
 
 
@@ -169,7 +169,7 @@ def received(
         deliveries.change(tx, row.id, **values)
     elif deliveries.settle(tx, row.id, token=token, **values) is None:
         return
-    deliveries.end_attempt(tx, row.id, now=now, outcome="done", request_id="")
+    deliveries.end_attempt(tx, row, now=now, outcome="done", request_id="")
     connections.succeeded(tx, row.connection, now=now)
     if row.verb in _RECEIVED:
         _RECEIVED[row.verb](hub, tx, row, body, receipt, now)
@@ -256,7 +256,7 @@ def looked(hub: Hub, tx: Tx, row: Row[Any], outcome: Found | Accepted | CannotTe
     """Apply what a look showed. ``Absent`` is not handled here: the sender sends again under the same claim."""
     now = hub.now()
     if isinstance(outcome, Found):
-        deliveries.end_attempt(tx, row.id, now=now, outcome="found")
+        deliveries.end_attempt(tx, row, now=now, outcome="found")
         received(hub, tx, row, outcome.receipt, token=token)
         return
     if isinstance(outcome, Accepted):
@@ -264,7 +264,7 @@ def looked(hub: Hub, tx: Tx, row: Row[Any], outcome: Found | Accepted | CannotTe
         deliveries.settle(tx, row.id, token=token, memo=outcome.memo, due_at=due)
         return
     reason = outcome.reason if isinstance(outcome, CannotTell) else str(outcome)
-    deliveries.end_attempt(tx, row.id, now=now, outcome="cannot tell", summary=reason)
+    deliveries.end_attempt(tx, row, now=now, outcome="cannot tell", summary=reason)
     if isinstance(outcome, Exception):
         retry.blame_connection(hub, tx, row.connection, outcome, now=now)
         if retry.action_for(outcome) in ("retry", "wait", "pause"):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import from_json, to_json
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Integer, Text, TypeDecorator, text
 from sqlalchemy.engine import Dialect
-
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Utc(TypeDecorator[datetime]):
@@ -39,11 +37,11 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         """Compact JSON."""
-        return None if value is None else _COMPACT.encode(value)
+        return None if value is None else to_json(value).decode()
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """The value."""
-        return None if value is None else json.loads(value)
+        return None if value is None else from_json(value)
 
 
 BIG = BigInteger().with_variant(Integer, "sqlite")

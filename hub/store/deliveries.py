@@ -61,12 +61,6 @@ _START = (
     )
     .returning(t.delivery)
 )
-_RUNNING_ATTEMPT = (
-    select(func.max(t.attempt.c.id))
-    .where(*rows.where(t.attempt, "delivery_id"), t.attempt.c.ended_at.is_(None))
-    .scalar_subquery()
-)
-_END_ATTEMPT = update(t.attempt).where(t.attempt.c.id == _RUNNING_ATTEMPT)
 _OPEN_FOR = select(t.delivery).where(*rows.where(t.delivery, "ticket_id", "connection", "verb"), _NOT_ENDED).limit(1)
 _HELD_LANES = select(t.lane.c.id).where(text("lane.claim_token != ''")).limit(1000).with_for_update(skip_locked=True)
 _LEFT_LANES = _HELD_LANES.where(t.lane.c.lease_until <= bindparam("now"))
@@ -238,25 +232,23 @@ def start(tx: Tx, delivery_id: int, *, token: str, body: str, now: datetime) -> 
     ``body`` is frozen by the first attempt: later ones send what that one sent.
     """
     mine = rows.at({"id": delivery_id, "claim_token": token})
-    row = run(tx.connection, _START, {**mine, "now": now, "first_body": body}).first()
-    if row is not None:
-        rows.insert(tx, t.attempt, {"delivery_id": delivery_id, "started_at": now})
-    return row
+    return run(tx.connection, _START, {**mine, "now": now, "first_body": body}).first()
 
 
 def end_attempt(
-    tx: Tx, delivery_id: int, *, now: datetime, outcome: str, summary: str = "", detail: str = "", request_id: str = ""
+    tx: Tx, row: Row[Any], *, now: datetime, outcome: str, summary: str = "", detail: str = "", request_id: str = ""
 ) -> None:
-    """Write down how the running attempt (or look) ended."""
+    """Write down how an attempt of a delivery (its row from before), or a look for one, ended."""
     values = {
+        "delivery_id": row.id,
+        "started_at": row.last_attempt_at if row.state == "sending" else now,
         "ended_at": now,
         "outcome": outcome,
         "summary": summary,
         "detail": detail[:4000],
         "vendor_request_id": request_id,
     }
-    if not run(tx.connection, _END_ATTEMPT, {**rows.at({"delivery_id": delivery_id}), **values}).rowcount:
-        rows.insert(tx, t.attempt, {"delivery_id": delivery_id, "started_at": now, **values})
+    tx.later.add(t.attempt, values)
 
 
 def settle(tx: Tx, delivery_id: int, *, token: str, **values: Any) -> Row[Any] | None:
@@ -271,7 +263,7 @@ def unstart(tx: Tx, row: Row[Any], *, token: str, now: datetime) -> None:
     first = None if row.attempts <= 1 else row.first_attempt_at
     values: dict[str, Any] = {"state": "waiting", "attempts": row.attempts - 1, "first_attempt_at": first}
     if settle(tx, row.id, token=token, **values) is not None:
-        end_attempt(tx, row.id, now=now, outcome="not sent")
+        end_attempt(tx, row, now=now, outcome="not sent")
 
 
 def change(tx: Tx, delivery_id: int, **values: Any) -> None:
@@ -397,6 +389,8 @@ def recover(tx: Tx, *, now: datetime, everything: bool) -> int:
     of_lanes = and_(t.delivery.c.lane_id.in_(lanes), _NOT_ENDED)
     free = {"claim_token": "", "lease_until": None}
     tx.execute(update(t.delivery).where(of_lanes, t.delivery.c.state == "claimed").values(state="waiting", **free))
+    for row in tx.execute(select(t.delivery).where(of_lanes, t.delivery.c.state == "sending")):
+        end_attempt(tx, row, now=now, outcome="unknown", summary="the hub ended while it was being sent")
     tx.execute(update(t.delivery).where(of_lanes, t.delivery.c.state == "sending").values(state="unknown", **free))
     tx.execute(_CLAIM, {"lane_ids": lanes, "claim_token": "", "lease_until": None})
     for lane_id in lanes:

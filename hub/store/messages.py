@@ -84,7 +84,7 @@ def insert_from_network(
     }
     row = insert_new(tx, t.message, values, key=["network", "vendor_id"])
     if row is not None:
-        add_revision(tx, row.id, message.revision, message.text, now=now)
+        tx.later.add(t.message_revision, _revision(row.id, message.revision, message.text, now))
     return row
 
 
@@ -95,8 +95,13 @@ def insert_local(tx: Tx, **values: Any) -> int:
 
 def add_revision(tx: Tx, message_id: int, revision: str, text: str, *, now: datetime) -> bool:
     """Keep one revision; False when it is known."""
-    values = {"message_id": message_id, "revision": revision[:100], "text": text, "seen_at": now}
+    tx.write_later()  # the message itself may have come in this very commit
+    values = _revision(message_id, revision, text, now)
     return insert_new(tx, t.message_revision, values, key=["message_id", "revision"]) is not None
+
+
+def _revision(message_id: int, revision: str, text: str, now: datetime) -> dict[str, Any]:
+    return {"message_id": message_id, "revision": revision[:100], "text": text, "seen_at": now}
 
 
 def apply_edit(tx: Tx, message_id: int, message: Message) -> None:
@@ -153,6 +158,15 @@ def of_ticket(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:
 def last_inbound(connection: Connection, ticket_id: int) -> Row[Any] | None:
     """The customer's newest message of a ticket that is still there: what an answer goes under."""
     return run(connection, _LAST_INBOUND, rows.at({"ticket_id": ticket_id})).first()
+
+
+def last_inbound_of(connection: Connection, conversation_id: int) -> Row[Any] | None:
+    """The customer's newest message of one conversation that is still there."""
+    here = t.message.c
+    query = select(t.message).where(
+        here.conversation_id == conversation_id, here.direction == "inbound", here.deleted_at.is_(None)
+    )
+    return connection.execute(query.order_by(here.created_at.desc(), here.id.desc()).limit(1)).first()
 
 
 def add_decision(

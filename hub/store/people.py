@@ -39,11 +39,9 @@ def see_identity(tx: Tx, identity: Identity, *, now: datetime, contact: str | No
         )
         if made is not None:
             customer = rows.insert_id(tx, t.customer, {"name": identity.label, "created_at": now})
-            rows.insert(
-                tx,
-                t.customer_link,
-                {"customer_id": customer, "identity_id": made.id, "evidence": "first seen", "created_at": now},
-            )
+            link = {"customer_id": customer, "identity_id": made.id, "evidence": "first seen", "created_at": now}
+            tx.later.add(t.customer_link, link)
+            tx.customers[made.id] = customer
             return made
         row = find_identity(tx.connection, identity.network, identity.id)
         assert row is not None  # noqa: S101 - the insert met it
@@ -63,10 +61,40 @@ def identity_by_id(connection: Connection, identity_id: int) -> Row[Any]:
     return rows.one(connection, t.identity, {"id": identity_id})
 
 
-def customer_of(connection: Connection, identity_id: int) -> int | None:
+def customer_of(tx: Tx, identity_id: int) -> int | None:
     """The customer an identity belongs to now."""
-    row = run(connection, _CUSTOMER_OF, rows.at({"identity_id": identity_id})).first()
+    if identity_id in tx.customers:
+        return tx.customers[identity_id]
+    row = run(tx.connection, _CUSTOMER_OF, rows.at({"identity_id": identity_id})).first()
     return None if row is None else int(row[0])
+
+
+def part(tx: Tx, identity_id: int, *, evidence: str, now: datetime) -> int | None:
+    """Undo the joining of an identity with others: it goes back to the customer it had before, or to one of its own.
+
+    ``evidence`` says who parted them. Return the customer it belongs to now; ``None`` when it is joined with no other.
+    """
+    link = tx.execute(
+        select(t.customer_link).where(
+            t.customer_link.c.identity_id == identity_id, t.customer_link.c.undone_at.is_(None)
+        )
+    ).first()
+    if link is None:
+        return None
+    same = (t.customer_link.c.customer_id == link.customer_id, t.customer_link.c.identity_id != identity_id)
+    if tx.execute(select(t.customer_link.c.id).where(*same, t.customer_link.c.undone_at.is_(None))).first() is None:
+        return None
+    before = tx.execute(
+        select(t.customer_link.c.customer_id)
+        .where(t.customer_link.c.identity_id == identity_id, t.customer_link.c.customer_id != link.customer_id)
+        .order_by(t.customer_link.c.id.desc())
+    ).scalar()
+    rows.change(tx, t.customer_link, {"id": link.id}, {"undone_at": now})
+    name = as_identity(identity_by_id(tx.connection, identity_id)).label
+    customer = int(before or rows.insert_id(tx, t.customer, {"name": name, "created_at": now}))
+    values = {"customer_id": customer, "identity_id": identity_id, "evidence": evidence, "created_at": now}
+    rows.insert(tx, t.customer_link, values)
+    return customer
 
 
 def as_identity(row: Row[Any]) -> Identity:

@@ -50,7 +50,8 @@ def for_message(
 
     Same thread and customer: its unsolved ticket, else one solved less than 7 days ago, reopened. Else the same
     identity on the same connection within 24 hours while the ticket is unsolved. What is private and what is public
-    never share a ticket: an answer to the one must not appear under the other.
+    never share a ticket: an answer to the one must not appear under the other. What an agent called not ours takes in
+    what is added to its threads, however late, and is never reopened by it.
     """
     mine = rows.at({"identity_id": identity_id, "connection": source})
     candidates = [row for row in run(connection, _OPEN_OF_CUSTOMER, mine).all() if row.private == private]
@@ -62,10 +63,13 @@ def for_message(
         if row.id in here and row.status != "solved":
             return row, False
     for row in candidates:
+        if row.id in here and row.not_ours:
+            return row, False
+    for row in candidates:
         if row.id in here and row.status == "solved" and (row.solved_at or row.updated_at) > now - REOPENS_WITHIN:
             return row, True
     for row in candidates:
-        if row.status != "solved" and row.last_inbound_at > now - SAME_TICKET_WITHIN:
+        if row.status != "solved" and not row.not_ours and row.last_inbound_at > now - SAME_TICKET_WITHIN:
             return row, False
     return None, False
 
@@ -91,8 +95,7 @@ def see_conversation(
     values = {**key, "connection": connection, "created_at": now, "last_inbound_at": at}
     made = insert_new(tx, t.conversation, values, key=list(key))
     if made is not None:
-        participant = {"thread_id": thread_id, "identity_id": identity_id, "first_at": now}
-        insert_new(tx, t.participant, participant, key=["thread_id", "identity_id"])
+        tx.later.add(t.participant, {"thread_id": thread_id, "identity_id": identity_id, "first_at": now}, new=True)
         return int(made.id)
     known = rows.change_returning(tx, t.conversation, key, {"last_inbound_at": at})
     assert known is not None  # noqa: S101 - the insert met it
@@ -109,6 +112,23 @@ def conversation_by_id(connection: Connection, conversation_id: int) -> Row[Any]
     return connection.execute(query).one()
 
 
+def conversations(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:
+    """A ticket's conversations, oldest first."""
+    query = select(t.conversation).where(t.conversation.c.ticket_id == ticket_id)
+    return connection.execute(query.order_by(t.conversation.c.id)).all()
+
+
+def of_identity(tx: Tx, identity_id: int, *, customer_id: int) -> None:
+    """Give all tickets of an identity to this customer."""
+    rows.change(tx, t.ticket, {"identity_id": identity_id}, {"customer_id": customer_id})
+
+
+def happened(connection: Connection, ticket_id: int, kind: str) -> bool:
+    """True when the ticket's timeline has such a line."""
+    query = select(t.event.c.id).where(t.event.c.ticket_id == ticket_id, t.event.c.kind == kind)
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def in_thread(connection: Connection, thread_id: int) -> Sequence[Row[Any]]:
     """The conversations of a thread, newest first."""
     query = select(t.conversation).where(t.conversation.c.thread_id == thread_id)
@@ -117,7 +137,7 @@ def in_thread(connection: Connection, thread_id: int) -> Sequence[Row[Any]]:
 
 def add_event(tx: Tx, ticket_id: int, kind: str, /, *, now: datetime, actor: str = "", **data: Any) -> None:
     """Add a line to the ticket's timeline."""
-    rows.insert(tx, t.event, {"ticket_id": ticket_id, "at": now, "kind": kind, "actor": actor, "data": data or None})
+    tx.later.add(t.event, {"ticket_id": ticket_id, "at": now, "kind": kind, "actor": actor, "data": data or None})
 
 
 def timeline(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from hub.store.engine import open_engines
+from hub.store.later import Later
 
 T = TypeVar("T")
 Job = tuple[Callable[["Tx"], Any], Future[Any]]
@@ -38,6 +39,12 @@ class Tx:
         self.after_commit: list[Callable[[], None]] = []
         self.execute = connection.execute
         self.connections: dict[str, Row[Any]] = {}  # what hub.store.connections has read or written already
+        self.customers: dict[int, int] = {}  # identity -> customer, of those first seen in this transaction
+        self.later = Later()
+
+    def write_later(self) -> None:
+        """Write what waits in ``later`` now: for a unit that must see it."""
+        self.later.write(self.connection)
 
 
 class Store:
@@ -168,6 +175,7 @@ class Store:
         with self.writer_engine.begin() as connection:
             tx = Tx(connection)
             results = [unit(tx) for unit in units]
+            tx.write_later()
         return tx, results
 
 
