@@ -9,9 +9,8 @@ import re
 import sys
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
-from configparser import ConfigParser
-from configparser import Error as ParserError
 from dataclasses import dataclass, replace
 from email.message import Message
 from email.parser import HeaderParser
@@ -26,7 +25,7 @@ RESERVED = ("plugins", "hub", "config", "tests")
 """Top-level names a plugin may not ship: the first two are ours, the others belong to whoever is in that folder."""
 
 _RUN_AT_START = ("sitecustomize", "usercustomize")
-_OUR_COMMANDS = ("hub", "social-care-hub", "pip", "python")
+_OUR_COMMANDS = re.compile(r"hub|social-care-hub|(pip|python)[0-9.]*")
 _COMPILED = (".so", ".pyd", ".dll", ".dylib", ".pyc")
 _CODE = (".py", *_COMPILED)
 _LARGEST_SOURCE = 2 * 1024 * 1024
@@ -82,7 +81,7 @@ def read_wheel(file: Path, *, taken: Mapping[str, Collection[str]] | None = None
     try:
         with zipfile.ZipFile(file) as archive:
             return _read(file, archive, taken or {})
-    except (zipfile.BadZipFile, KeyError, OSError, ValueError, RuntimeError, ParserError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise NotAWheel(f"{file.name} is no wheel that can be read: {type(error).__name__}: {error}") from error
 
 
@@ -149,16 +148,17 @@ def _licence(metadata: Message) -> str:
 def _entry_points(archive: zipfile.ZipFile, path: str) -> dict[str, dict[str, str]]:
     if path not in archive.namelist():
         return {}
-    parser = _CaseKept(delimiters=("=",), interpolation=None, strict=False)
-    parser.read_string(archive.read(path).decode())
-    return {group: dict(parser[group]) for group in parser.sections()}
-
-
-class _CaseKept(ConfigParser):
-    """Names of entry points keep their case."""
-
-    def optionxform(self, optionstr: str) -> str:
-        return optionstr
+    # As importlib.metadata reads it, and so pip and the hub. Not ConfigParser: to it an indented line goes on with the
+    # one before, and would hide what is installed.
+    groups: dict[str, dict[str, str]] = {}
+    group: dict[str, str] = {}
+    for line in map(str.strip, archive.read(path).decode().splitlines()):
+        if line.startswith("[") and line.endswith("]"):
+            group = groups.setdefault(line.strip("[]"), {})
+        elif line and not line.startswith("#"):
+            name, _, value = line.partition("=")
+            group[name.strip()] = value.strip()
+    return groups
 
 
 def _data_scripts(names: list[str]) -> Iterator[str]:
@@ -224,6 +224,8 @@ def _places(names: list[str]) -> Iterator[str]:
         top = path.parts[0]
         if path.is_absolute() or ".." in path.parts or "\\" in name:
             yield f"it holds {name}, a path that leads elsewhere"
+        elif top.endswith(".data") and any(part.endswith((".dist-info", ".egg-info")) for part in path.parts):
+            yield f"it hides a second distribution in itself: {name}"
         elif name.endswith(".pth"):
             yield f"it ships {name}: Python would run its lines at every start"
         elif path.parts[1:2] in (("data",), ("headers",)) if top.endswith(".data") else _lies_loose(path):
@@ -250,7 +252,9 @@ def _clashes(wheel: Wheel, whole: Collection[str], taken: Mapping[str, Collectio
         elif others and (wheel.points or package in whole):
             yield f'it ships a top-level package "{package}", which belongs to {", ".join(others)}'
     for script in wheel.scripts:
-        if script in _OUR_COMMANDS:
+        if "/" in script or "\\" in script:
+            yield f'it installs a command "{script}", a path that leads elsewhere'
+        elif _OUR_COMMANDS.fullmatch(script):
             yield f'it installs a command "{script}" over the one that is there'
 
 
@@ -259,6 +263,8 @@ def _of_the_contract(wheel: Wheel) -> Iterator[str]:
         if api != PLUGIN_API:
             upgrade = "upgrade social-care-hub" if api > PLUGIN_API else "ask its author for a newer one"
             yield f"it speaks plugin API {api}, this hub speaks plugin API {PLUGIN_API}: {upgrade}"
-    for point in wheel.points:
+    for point, module in wheel.points.items():
+        if re.split(r"[.:\s\[]", module, maxsplit=1)[0] not in wheel.packages:
+            yield f'its entry point "{point}" runs {module}, which is not in it'
         if point != point.lower():
             yield f'its entry point "{point}" must be lower-case'

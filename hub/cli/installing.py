@@ -137,7 +137,7 @@ def _look(pip: Pip, wanted: Wanted, folder: Path) -> Looked:
         archive = pip.build(fetched, folder)
     taken = _taken()
     plugin = _read(archive, taken)
-    reasons = [*plugin.refused, *_not_a_plugin(plugin), *_names_taken(plugin)]
+    reasons = [*plugin.refused, *_not_a_plugin(plugin), *_names_taken(plugin), *_no_plugin_until_now(plugin)]
     if reasons:
         raise Stop(_refusal(plugin, reasons))
     brought = pip.would_bring(archive, folder)
@@ -155,8 +155,9 @@ def _look(pip: Pip, wanted: Wanted, folder: Path) -> Looked:
         library = pip.download(f"{name}=={version}", place)
         _must_be_allowed(library, Wanted("", "", wanted.allowed, sdist=False))
         along.append(_read(library, taken))
-        if along[-1].refused:
-            raise Stop(_refusal(along[-1], along[-1].refused))
+        reasons = [*along[-1].refused, *_names_taken(along[-1])]
+        if reasons:
+            raise Stop(_refusal(along[-1], reasons))
     first = plugin.pin if archive is fetched else f"{plugin.name}=={plugin.version} --hash=sha256:{_sha256(fetched)}"
     return Looked(plugin, along, [first, *(one.pin for one in along)])
 
@@ -240,6 +241,16 @@ def _names_taken(plugin: Wheel) -> list[str]:
     ]
 
 
+def _no_plugin_until_now(plugin: Wheel) -> list[str]:
+    """A plugin may take the place of its older self, and not of a library that happens to have its name."""
+    from hub.catalogue.wheels import normal
+
+    present = _present(plugin.name)
+    if not present or normal(plugin.name) in {normal(owner) for _, owner in _installed()}:
+        return []
+    return [f"it would take the place of {present}, which is installed and no plugin"]
+
+
 def _installed() -> set[tuple[str, str]]:
     """Name and distribution of every installed plugin."""
     from importlib.metadata import entry_points
@@ -266,13 +277,14 @@ def _refusal(wheel: Wheel, reasons: Sequence[str]) -> str:
 
 def _describe(looked: Looked) -> None:
     """What was found, with the honest word about how much that means."""
-    from hub.cli.printing import print_facts
+    from hub.cli.printing import clean, print_facts
     from hub.sdk import PLUGIN_API
 
     plugin, declared = looked.plugin, looked.plugin.declared
     apis = ", ".join(map(str, declared.plugin_apis)) or "not stated"
     present = _present(plugin.name)
-    click.echo(f"{plugin.name} {plugin.version}" + (f": {plugin.summary}" if plugin.summary else ""))
+    summary = " ".join(plugin.summary.split())
+    click.echo(clean(f"{plugin.name} {plugin.version}" + (f": {summary}" if summary else "")))
     print_facts(
         [
             ("sha256", plugin.sha256),
@@ -296,9 +308,11 @@ def _describe(looked: Looked) -> None:
 
 def tell_hints(hints: Sequence[Hint]) -> None:
     """What reading the code has found, one place a line."""
+    from hub.cli.printing import clean
+
     click.echo("Found by reading its code (hints, no proof: code can hide what it does):")
     for hint in hints[:MOST_HINTS]:
-        click.echo(f"  {hint}")
+        click.echo(f"  {clean(hint)}")
     if len(hints) > MOST_HINTS:
         click.echo(f"  and {len(hints) - MOST_HINTS} more")
     if not hints:

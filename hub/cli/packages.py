@@ -15,6 +15,19 @@ from urllib.parse import unquote
 
 from hub.cli.opening import Stop
 
+# --only-binary says nothing of what is named by its address, by a path or as name @ address (which any dependency may
+# be): pip would build that while we are only looking. Whatever it builds or fetches so, it starts a program for it.
+_NO_BUILDS = """
+import runpy, sys
+
+def refuse(event, arguments):
+    if event in ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork"):
+        raise PermissionError("no wheel: it would have to be built, which runs its author's code")
+
+sys.addaudithook(refuse)
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Pip:
@@ -43,14 +56,14 @@ class Pip:
             wanted = [what]
         only = [] if sdist else ["--only-binary", ":all:"]
         target = folder / "fetched"
-        self._run("download", "--no-deps", "--dest", str(target), *only, *self.index, *wanted)
+        self._run("download", "--no-deps", "--dest", str(target), *only, *self.index, *wanted, builds=sdist)
         (found,) = target.iterdir()
         return found
 
     def build(self, sdist: Path, folder: Path) -> Path:
         """A wheel of an sdist: this runs its author's code."""
         target = folder / "built"
-        self._run("wheel", "--no-deps", "--wheel-dir", str(target), *self.index, str(sdist))
+        self._run("wheel", "--no-deps", "--wheel-dir", str(target), *self.index, str(sdist), builds=True)
         (found,) = target.glob("*.whl")
         return found
 
@@ -78,11 +91,12 @@ class Pip:
         """Remove one distribution."""
         self._run("uninstall", "--yes", name)
 
-    def _run(self, command: str, *arguments: str) -> None:
+    def _run(self, command: str, *arguments: str, builds: bool = False) -> None:
         calm = ["--quiet", "--no-input", "--disable-pip-version-check"]
         root = ["--root-user-action=ignore"] if command in ("install", "uninstall") else []
+        pip = ["-m", "pip"] if builds else ["-c", _NO_BUILDS]
         run = subprocess.run(  # noqa: S603 - our own interpreter; what the operator typed goes in as one argument
-            [sys.executable, "-P", "-m", "pip", command, *calm, *root, *arguments],
+            [sys.executable, "-P", *pip, command, *calm, *root, *arguments],
             capture_output=True,
             text=True,
             check=False,
@@ -94,7 +108,7 @@ class Pip:
 def _worst(said: str) -> str:
     """The lines of pip that say what went wrong, without addresses' user and password."""
     lines = [line for line in said.strip().splitlines() if not line.startswith(("WARNING: Retrying", "[notice]"))]
-    errors = [line for line in lines if line.startswith(("ERROR:", "error:"))] or lines[-5:]
+    errors = [line for line in lines if line.startswith(("ERROR:", "error:", "PermissionError:"))] or lines[-5:]
     return re.sub(r"://[^/\s@]+@", "://***@", "\n".join(f"  {line}" for line in errors))
 
 

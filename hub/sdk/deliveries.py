@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from hub.sdk.messages import Attachment, Identity, Priority, Privacy, Quote, TicketStatus, Value
+from hub.sdk.messages import Attachment, Identity, Priority, Privacy, Quote, Text, TicketStatus, Value
 
 
 class TicketView(Value):
@@ -172,11 +172,11 @@ class Receipt(Value):
     """The proof of a delivery. ``comment_id`` is the first comment's id of an opened ticket, where told;
     ``already_there`` says that the vendor recognised the key and did nothing new."""
 
-    vendor_id: str
-    permalink: str = ""
+    vendor_id: Text
+    permalink: Text = ""
     at: datetime | None = None
-    comment_id: str = ""
-    version: str = ""
+    comment_id: Text = ""
+    version: Text = ""
     already_there: bool = False
 
 

@@ -63,7 +63,9 @@ class Receiver:
 
     def _fail(self, response: requests.Response, *, effect: bool) -> NoReturn:
         status = response.status_code
-        detail = f"{response.request.method} {response.url}: {status} {response.text[:200]}"
+        # Error pages show the request again, with its headers.
+        said = response.text.replace(self._headers.get("Authorization") or "\n", "***")[:200]
+        detail = f"{response.request.method} {response.url}: {status} {said}"
         if status == 429:
             error = rate_limited(response, self._toolbox.now())
             error.detail = detail

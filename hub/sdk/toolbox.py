@@ -85,7 +85,7 @@ class HttpSession(requests.Session):
 def _http_date(value: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # a zone of twenty digits: the answer before it counts all the same
         return None
     return parsed if parsed.tzinfo else None
 
@@ -96,14 +96,17 @@ def failure_of_transport(error: requests.RequestException, *, effect_possible: b
     ``effect_possible``: the request would change something. Then only an error that certainly came before the first
     byte left (refused, no name, no route, connect timeout) is a ``TemporaryFailure``; the rest is ``OutcomeUnknown``.
     """
-    before_sending = isinstance(error, NotConnected | requests.ConnectTimeout | requests.exceptions.ProxyError) or (
-        isinstance(error, requests.ConnectionError)
-        and any(name in repr(error) for name in ("NewConnectionError", "NameResolutionError", "ConnectTimeout"))
+    # Not every ProxyError: urllib3 also calls it so when the answer is cut off behind a proxy, after the bytes left.
+    before_sending = isinstance(error, NotConnected | requests.ConnectTimeout) or (
+        isinstance(error, requests.ConnectionError) and any(name in repr(error) for name in _BEFORE_SENDING)
     )
     summary = f"no answer from the vendor ({type(error).__name__})"
     if effect_possible and not before_sending:
         return OutcomeUnknown(summary, detail=str(error))
     return TemporaryFailure(summary, detail=str(error))
+
+
+_BEFORE_SENDING = ("NewConnectionError", "NameResolutionError", "ConnectTimeout", "Tunnel connection failed")
 
 
 def rate_limited(

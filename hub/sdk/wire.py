@@ -6,12 +6,14 @@ cookies, redirects, hooks and compression, none of which a connector's own calls
 
 from __future__ import annotations
 
+import io
 import select
 import socket
 import ssl
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from typing import Any, cast
 from urllib.parse import SplitResult, urlsplit
 
 import certifi
@@ -19,6 +21,8 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 MAX_ANSWER = 32 * 1024 * 1024
+MOST_SECONDS = 40.0
+"""For a whole answer, from the first byte sent: a timeout between two bytes alone lets a slow one take for ever."""
 MAX_IDLE = 60.0
 """Seconds after which a connection is not trusted any more: gateways drop idle ones without a word."""
 
@@ -40,17 +44,24 @@ class Wire:
     ) -> requests.Response:
         """Send and return the whole answer. Raises what ``requests`` raises: :class:`NotConnected` (nothing left),
         ``ReadTimeout``, ``ConnectionError``, ``InvalidURL``, ``InvalidHeader``."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or not url.isascii() or " " in url:
+        try:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError as error:
+            raise requests.exceptions.InvalidURL(f"not an address: {url!r}") from error
+        plain = url.isascii() and url.isprintable() and " " not in url
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
             raise requests.exceptions.InvalidURL(f"not an address: {url!r}")
         message = _request(method, parts, body, headers)
-        place = (parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+        place = (parts.scheme, parts.hostname, port)
         connection = self._connection(place, timeout)
         answer = None
         try:
             connection.sock.sendall(message)
-            answer = HTTPResponse(connection.sock, method=method)
+            answer = HTTPResponse(cast(socket.socket, _Patient(connection.sock, timeout[1])), method=method)
             answer.begin()
+            if answer.status < 200:  # only "100 Continue" is passed over; the real answer may still come
+                raise HTTPException(f"an answer of {answer.status}")
             content = answer.read(MAX_ANSWER + 1)
             if len(content) > MAX_ANSWER or answer.length:
                 raise IncompleteRead(content, answer.length)  # given an amount, read() is content with less
@@ -96,6 +107,29 @@ class Wire:
             raise NotConnected(f"no connection to {host}:{port} ({error})") from error
         connection.sock.settimeout(timeout[1])
         return connection
+
+
+class _Patient(io.RawIOBase):
+    """What comes over a socket, as a file, until the whole of it has taken too long."""
+
+    def __init__(self, sock: socket.socket, timeout: float) -> None:
+        self._sock = sock
+        self._timeout = timeout
+        self._until = time.monotonic() + MOST_SECONDS
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """As a socket's."""
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self._sock.settimeout(min(left, self._timeout))
+        return self._sock.recv_into(buffer)
 
 
 def _has_something_to_say(sock: socket.socket) -> bool:

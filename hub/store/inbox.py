@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, exists, func, select, text, update
 
-from hub.sdk import AnyEvent
+from hub.sdk import AnyEvent, Unreadable
 from hub.store import rows
 from hub.store import tables as t
 from hub.store.prepared import run
@@ -74,7 +74,7 @@ def add_events(
 ) -> list[int]:
     """Store events as new (unreadable ones parked); return the ids of those that were not known."""
     ids = []
-    for event in events:
+    for event, payload in map(_written, events):
         unreadable = event.type == "unreadable"
         row = insert_new(
             tx,
@@ -85,7 +85,7 @@ def add_events(
                 "arrival_id": arrival_id,
                 "lane": event.lane or lane_of(event),
                 "type": event.type,
-                "payload": event.model_dump_json(),
+                "payload": payload,
                 "state": "parked" if unreadable else "new",
                 "reason": event.reason if event.type == "unreadable" else "",
                 "created_at": now,
@@ -96,6 +96,17 @@ def add_events(
         if row is not None:
             ids.append(int(row.id))
     return ids
+
+
+def _written(event: AnyEvent) -> tuple[AnyEvent, str]:
+    """The event and its JSON. What no JSON carries (half a character, a thousand lists in each other) is parked, or its
+    sender would try again for ever."""
+    try:
+        return event, event.model_dump_json()
+    except ValueError as error:
+        why = f"it cannot be stored: {error}"[:200]
+        parked = Unreadable(event_key=f"unwritable:{event.event_key}", raw="", reason=why)
+        return parked, parked.model_dump_json()
 
 
 def lane_of(event: AnyEvent) -> str:

@@ -128,6 +128,44 @@ def test_what_the_hub_runs_on_is_never_replaced(house: Environment, tmp_path: Pa
     assert "it would put pluggy 0.9 in the place of pluggy 1" in answer.stderr
 
 
+def test_a_plugin_takes_not_the_name_of_a_library(house: Environment, tmp_path: Path) -> None:
+    """What the hub runs on stays, also when the plugin itself is called so."""
+    wheel = make_wheel(tmp_path, "pluggy", {"pluggy/__init__.py": SINK}, version="99", points={"desk": "pluggy"})
+    answer = house.hub("plugins", "install", str(wheel), "--yes")
+    assert answer.returncode == 1
+    assert "it would take the place of pluggy 1" in answer.stderr
+
+
+def test_nothing_is_built_to_look_at_it(house: Environment, tmp_path: Path) -> None:
+    """--only-binary does not keep pip from building what is named by its address or lies in a folder."""
+    source, links = tmp_path / "source", tmp_path / "links"
+    source.mkdir()
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "building"\nbackend-path = ["."]\n'
+        '[project]\nname = "parcels"\nversion = "1"\n'
+    )
+    (source / "building.py").write_text(f"open({str(tmp_path / 'trace')!r}, 'w')\n")
+    with tarfile.open(source / "parcels-1.tgz", "w:gz") as packed:
+        packed.add(source / "pyproject.toml", "parcels-1/pyproject.toml")
+        packed.add(source / "building.py", "parcels-1/building.py")
+    direct = make_wheel(tmp_path, requires=[f"parcels @ {source.as_uri()}"])
+    make_wheel(links, "between", {"between/__init__.py": ""}, points={}, requires=[f"parcels @ {source.as_uri()}"])
+    make_wheel(links, requires=["between"])
+    for arguments in ([str(direct)], ["sch-desk", "--find-links", str(links)], ["parcels-1.tgz"], [".[all]"]):
+        answer = house.hub("plugins", "install", *arguments, "--yes", "--no-index", cwd=source)
+        assert (answer.returncode, "it would have to be built" in answer.stderr) == (1, True), answer.stderr
+    assert not (tmp_path / "trace").exists()
+
+
+def test_a_library_may_not_bring_a_name_that_is_taken(house: Environment, tmp_path: Path) -> None:
+    """Two plugins of one name would keep the hub from starting, also when one is only needed by another."""
+    make_wheel(tmp_path, requires=["parcels"])
+    make_wheel(tmp_path, "parcels", LIBRARY, points={"mastodon": "parcels"})
+    answer = house.hub("plugins", "install", "sch-desk", "--yes", "--no-index", "--find-links", str(tmp_path))
+    assert answer.returncode == 1
+    assert 'its name "mastodon" is taken' in answer.stderr
+
+
 def test_an_update_takes_the_old_one_s_place(house: Environment, tmp_path: Path) -> None:
     """The new version is installed over the old one, also under the same number, with one pin."""
     first, second = make_wheel(tmp_path / "a"), make_wheel(tmp_path / "b", version="2.0")

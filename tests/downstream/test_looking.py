@@ -160,3 +160,41 @@ def test_a_plugin_that_names_no_hosts_does_not_say_none(tmp_path: Path) -> None:
     assert look(tmp_path, files={"sch_desk/__init__.py": silent}).declared.reaches is None
     nobody = SINK.replace('("{base_url}", "status.example.com")', "()")
     assert look(tmp_path, files={"sch_desk/__init__.py": nobody}).declared.reaches == ()
+
+
+SINK_ONLY = {"sch_desk/__init__.py": SINK}
+HIDDEN: dict[str, tuple[dict[str, object], str]] = {
+    "a second distribution": (
+        {"files": {**SINK_ONLY, "sch_desk-1.0.data/purelib/quiet-9.dist-info/entry_points.txt": "[social_care_hub]\n"}},
+        "hides a second distribution",
+    ),
+    "an indented command": ({"entry_points": "  [console_scripts]\n  hub = sch_desk:run\n"}, 'a command "hub" over'),
+    "an indented plugin": ({"entry_points": "  ghost = os.path\n"}, "runs os.path, which is not in it"),
+    "code of others": ({"points": {"desk": "hub.testing"}}, "runs hub.testing, which is not in it"),
+    "another python": ({"entry_points": "[console_scripts]\npython3.11 = sch_desk:run\n"}, '"python3.11" over'),
+    "a command elsewhere": (
+        {"entry_points": "[console_scripts]\n../hub = sch_desk:run\n"},
+        "a path that leads elsewhere",
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "words"), HIDDEN.values(), ids=HIDDEN.keys())
+def test_what_pip_would_install_is_seen(given: dict[str, object], words: str, tmp_path: Path) -> None:
+    """Entry points are read as pip reads them, and nothing comes along unseen."""
+    (refused,) = look(tmp_path, **{"files": SINK_ONLY, **given}).refused
+    assert words in refused
+
+
+def test_damaged_data_is_told(tmp_path: Path) -> None:
+    """A file whose compressed bytes are broken is no wheel, and no crash."""
+    whole = make_wheel(tmp_path)
+    packed = tmp_path / "packed.whl"
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    content = bytearray(packed.read_bytes())
+    content[60:72] = b"\xff" * 12
+    packed.write_bytes(content)
+    with pytest.raises(NotAWheel):
+        read_wheel(packed)

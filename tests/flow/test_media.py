@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -14,10 +15,19 @@ from hub.sdk import Refused, TemporaryFailure
 
 class Files(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        status = {"/busy": 503, "/gone.png": 404, "/away": 302}.get(self.path, 200)
+        if self.path.startswith("/drip"):
+            end = b"\r\nContent-Length: 0\r\n\r\n" if self.path == "/drip-head" else b""
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX: " + (b"" if end else b"y\r\n\r\n"))
+            for _ in range(20):
+                time.sleep(0.1)
+                self.wfile.write(b"y")
+            self.wfile.write(end)
+            return
+        away = {"/away": "http://10.0.0.1/inside", "/to-half": "http://[::1", "/to-file": "file:///etc/passwd"}
+        status = 302 if self.path in away else {"/busy": 503, "/gone.png": 404}.get(self.path, 200)
         self.send_response(status)
         if status == 302:
-            self.send_header("Location", "http://10.0.0.1/inside")
+            self.send_header("Location", away[self.path])
         self.send_header("Content-Type", "image/png; charset=binary")
         self.send_header("Connection", "close")
         self.end_headers()
@@ -68,6 +78,27 @@ def test_private_networks_are_refused_without_a_connection(fetch: MediaFetcher, 
     """Private and link-local addresses are never dialled."""
     with pytest.raises(Refused, match="public"):
         fetch(url, max_bytes=10)
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://[x/a.png", "/to-half", "/to-file"])
+def test_an_address_that_cannot_work_is_refused(address: str, fetch: MediaFetcher, url: str) -> None:
+    """Half an address and another scheme, also in a redirect: no bug of the plugin, and never tried again."""
+    with pytest.raises(Refused, match="address"):
+        fetch(url if url.startswith("http") else address + url, max_bytes=10)
+
+
+@pytest.mark.parametrize("path", ["/drip-head", "/drip-body"])
+def test_a_file_that_drips_is_given_up(
+    address: str, fetch: MediaFetcher, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then must not hold a sender for ever, and half a file is none."""
+    monkeypatch.setattr("hub.flow.media.MOST_SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(TemporaryFailure):
+        fetch(address + path, max_bytes=1000)
+    assert time.monotonic() - began < 1.5
+    monkeypatch.undo()
+    assert len(fetch(f"{address}/a.png", max_bytes=1000).content) == 1000
 
 
 def test_a_redirect_into_a_private_network_is_refused(address: str, fetch: MediaFetcher) -> None:

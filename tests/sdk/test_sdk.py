@@ -17,6 +17,7 @@ from hub.sdk import (
     HttpSession,
     OutcomeUnknown,
     RateLimited,
+    Receipt,
     ReplyLimits,
     Settings,
     SignatureRejected,
@@ -182,3 +183,9 @@ def test_a_word_without_borders_is_cut_between_graphemes(unit: str) -> None:
     parts = split("👨‍👩‍👧‍👦" * 30, limits)
     assert "".join(parts) == "👨‍👩‍👧‍👦" * 30
     assert all(length(part, limits) <= 50 and part.startswith("👨") for part in parts)
+
+
+def test_a_receipt_can_be_stored() -> None:
+    """Half a surrogate pair in a vendor's answer must not keep the outcomes of a whole batch from being written."""
+    receipt = Receipt(vendor_id="a\ud800", permalink="\ud800", comment_id="\x00b")
+    assert (receipt.vendor_id, receipt.permalink, receipt.comment_id) == ("a?", "?", "b")

@@ -41,8 +41,16 @@ class Echo(BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, dict(self.headers), body))
         if self.path == "/slow":
             time.sleep(0.5)
-        if self.path == "/rude":
-            self.connection.close()
+        if self.path.endswith("/rude"):
+            self.close_connection = True
+            return
+        if self.path in ("/early", "/drip"):
+            begin = b"HTTP/1.1 103 Early Hints\r\n\r\n" if self.path == "/early" else b"HTTP/1.1 200 OK\r\nX: "
+            self.wfile.write(begin)
+            for _ in range(20 if self.path == "/drip" else 0):
+                time.sleep(0.1)
+                self.wfile.write(b"y")
+            self.wfile.write(b"\r\nContent-Length: 0\r\n\r\n")
             return
         if self.path == "/odd":
             self.wfile.write(b"what?\r\n\r\n")
@@ -152,6 +160,47 @@ def test_what_breaks_after_the_bytes_left_has_an_unknown_outcome(address: str, h
     assert http.exchange("POST", f"{address}/a", body=b"1").status_code == 201
 
 
+def test_an_early_answer_is_not_the_answer(address: str, http: HttpSession) -> None:
+    """After 103 the real answer may still come, and may be a refusal."""
+    with pytest.raises(requests.ConnectionError) as caught:
+        http.exchange("POST", f"{address}/early", body=b"1")
+    assert isinstance(failure_of_transport(caught.value, effect_possible=True), OutcomeUnknown)
+
+
+def test_an_answer_that_drips_is_given_up(address: str, http: HttpSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then never runs into the timeout between two bytes; the whole has its own."""
+    monkeypatch.setattr("hub.sdk.wire.MOST_SECONDS", 0.5)
+    began = time.monotonic()
+    with pytest.raises(requests.ReadTimeout):
+        http.exchange("POST", f"{address}/drip", body=b"1")
+    assert time.monotonic() - began < 1.5
+
+
+def test_an_odd_date_takes_no_answer_back(address: str, http: HttpSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The vendor did it, whatever its clock says."""
+    odd = "Mon, 01 Jan 2026 00:00:00 +99999999999999999999"
+    monkeypatch.setattr(Echo, "date_time_string", lambda *_: odd)
+    assert http.exchange("POST", f"{address}/a", body=b"1").status_code == 201
+    assert http.post(f"{address}/a", data=b"1").status_code == 201
+    assert http.vendor_time is None
+
+
+def test_an_answer_lost_behind_a_proxy_is_not_sent_again(server: Server, address: str) -> None:
+    """The proxy took the request and hung up: urllib3 says ProxyError, and still nobody knows."""
+    with HttpSession(user_agent="t", proxy=address, timeout=(1, 1)) as behind:
+        for call in (behind.exchange, behind.request):
+            with pytest.raises(requests.exceptions.ProxyError) as caught:
+                call("POST", "http://example.com/rude")
+            assert isinstance(failure_of_transport(caught.value, effect_possible=True), OutcomeUnknown)
+    assert len(server.seen) == 2
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        gone = f"http://127.0.0.1:{free.getsockname()[1]}"
+    nowhere = HttpSession(user_agent="t", proxy=gone, timeout=(1, 1))
+    with nowhere, pytest.raises(requests.exceptions.ProxyError) as refused:
+        nowhere.exchange("POST", "http://example.com/a")
+    assert isinstance(failure_of_transport(refused.value, effect_possible=True), TemporaryFailure)
+
+
 def test_without_a_connection_nothing_was_sent(http: HttpSession) -> None:
     """A closed port and a name that does not exist are safe to try again."""
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -173,7 +222,18 @@ def test_a_header_cannot_smuggle_another(
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://127.0.0.1/", "nothing", "http:///x", "http://127.0.0.1/a b", "http://127.0.0.1/\r\nX: y"]
+    "url",
+    [
+        "ftp://127.0.0.1/",
+        "nothing",
+        "http:///x",
+        "http://127.0.0.1/a b",
+        "http://127.0.0.1/\r\nX: y",
+        "http://[::1/",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1:x/",
+        "http://a\x00/",
+    ],
 )
 def test_an_address_that_is_none_is_refused(http: HttpSession, url: str) -> None:
     """Before any connection."""

@@ -15,7 +15,20 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import OperationalError
 
-from hub.store import DatabaseBusy, SchemaTooNew, Store, StoreBusy, Tx, connections, lock_database, migrate, writer
+from hub.sdk import Identity, Message, MessageSeen, Thread
+from hub.store import (
+    DatabaseBusy,
+    SchemaTooNew,
+    Store,
+    StoreBusy,
+    Tx,
+    connections,
+    inbox,
+    lock_database,
+    migrate,
+    writer,
+)
+from hub.store.tables import inbox as inbox_table
 from hub.store.tables import metadata, switch
 
 NOW = datetime(2026, 11, 2, tzinfo=UTC)
@@ -212,3 +225,27 @@ def test_the_holder_is_named_through_a_symlink(sqlite_url: str) -> None:
     with pytest.raises(DatabaseBusy, match="the hub at port 1"):
         lock_database(f"sqlite:///{link}", "the hub at port 2")
     lock.release()
+
+
+def test_an_event_that_no_json_carries_is_parked(sqlite_url: str) -> None:
+    """Half a character or endless lists in it: the others are stored, and nobody is asked to send it for ever."""
+    migrate(sqlite_url)
+    store = Store(sqlite_url)
+    endless: list[object] = []
+    for _ in range(900):
+        endless = [endless]
+
+    def seen(number: str, memo: object) -> MessageSeen:
+        author, thread = Identity(network="n", id="a"), Thread(id=number)
+        message = Message(
+            network="n", id=number, author=author, thread=thread, text="x", created_at=NOW, answer_with={"memo": memo}
+        )
+        return MessageSeen(event_key=number, message=message)
+
+    events = [seen("1", "\ud800"), seen("2", endless), seen("3", "sound")]
+    assert len(store.run(lambda tx: inbox.add_events(tx, connection="c", events=events, now=NOW))) == 3
+    with store.read() as connection:
+        rows = connection.execute(select(inbox_table.c.state, inbox_table.c.reason).order_by(inbox_table.c.id)).all()
+    assert [row.state for row in rows] == ["parked", "parked", "new"]
+    assert all("cannot be stored" in row.reason for row in rows[:2])
+    store.close()

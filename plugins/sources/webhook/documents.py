@@ -79,7 +79,8 @@ def _event(item: Any, place: str, network: str, received_at: datetime) -> Messag
 def _completed(item: dict[str, Any], network: str, received_at: datetime) -> dict[str, Any]:
     """The event with what only the hub knows: which network this is, and under which key it takes an event once."""
     if item["type"] == "message_deleted":
-        return {"event_key": f"deleted:{item.get('message_id')}", **item, "network": network}
+        key = item.get("event_key") or f"deleted:{item.get('message_id')}"
+        return {**item, "event_key": key, "network": network}
     message = item.get("message")
     if not isinstance(message, dict):
         return item
@@ -92,7 +93,9 @@ def _completed(item: dict[str, Any], network: str, received_at: datetime) -> dic
     message["revision"] = revision
     if not message.get("thread") and not message.get("reply_to"):
         message["thread"] = {"id": message.get("id")}
-    return {"event_key": f"message:{message.get('id')}:{revision}", **item, "message": message}
+    # An empty key is none: two messages under it would pass for one.
+    key = item.get("event_key") or f"message:{message.get('id')}:{revision}"
+    return {**item, "event_key": key, "message": message}
 
 
 def _of_network(people: Any, network: str) -> Any:

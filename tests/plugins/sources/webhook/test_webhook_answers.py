@@ -168,3 +168,12 @@ def test_the_authorization_header_is_sent() -> None:
     sent(forum, authorization="Bearer forum-secret")
     assert forum.requests[0].headers["Authorization"] == "Bearer forum-secret"
     assert datetime.now(UTC).timestamp() - int(forum.requests[0].headers["webhook-timestamp"]) < 60
+
+
+def test_a_secret_that_comes_back_in_an_error_page_is_hidden() -> None:
+    """Error pages of web frameworks show the request with its headers; attempts are kept and shown."""
+    forum = Forum()
+    forum.answers = [reply(ASKED, 500, {"Authorization": "Bearer very-secret"})]
+    error = error_of(sent(forum, authorization="Bearer very-secret"))
+    assert isinstance(error, OutcomeUnknown)
+    assert "very-secret" not in error.detail

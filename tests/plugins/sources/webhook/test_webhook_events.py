@@ -300,3 +300,16 @@ def test_settings_that_cannot_work_are_refused(block: dict[str, Any], words: str
     """Each is told in words an operator understands."""
     with pytest.raises(ValidationError, match=words):
         WebhookSettings.model_validate({"signature": "x_hub", "secrets": ["s"], **block})
+
+
+@pytest.mark.parametrize("key", ["", None])
+def test_an_empty_key_is_none(key: str | None) -> None:
+    """Two messages with an empty event_key are two: the second would be thrown away as a repetition."""
+    connector = source_of()
+    bodies = [
+        {"type": "message", "event_key": key, "message": {"id": number, "text": "x", "author": {"id": "a"}}}
+        for number in ("1", "2")
+    ]
+    deleted = [{"type": "message_deleted", "event_key": key, "message_id": number} for number in ("1", "2")]
+    keys = [event.event_key for body in (*bodies, *deleted) for event in connector.events(incoming(body))]
+    assert len(set(keys)) == 4, keys
