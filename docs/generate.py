@@ -31,6 +31,11 @@ SECTIONS = (
     ("Sources", "sources", "A source may also have the roles of both sides, above."),
     ("Sinks", "sinks", "A sink may also have the roles of both sides, above."),
     ("People and the past of a helpdesk", "history", "Roles of a sink."),
+    (
+        "Agent commands",
+        "commands",
+        "What agents tell the hub by a tag; a sink that sets up macros or views makes them from these.",
+    ),
     ("Routers", "routers", ""),
     (
         "Events and the values in them",
@@ -254,7 +259,7 @@ def _within(text: str, what: str, made: str) -> str:
 def checks() -> str:
     """Every check of the conformance kit with its sentence, and every fault."""
     from hub.testing import RouterConformance, SinkConformance, SourceConformance
-    from hub.testing.faults import TRANSPORT
+    from hub.testing.faults import DELIVERING, SHAPES
 
     parts = [
         "# The checks",
@@ -270,8 +275,8 @@ def checks() -> str:
             rows.append((f"`{name.removeprefix('test_')}`", about.replace("|", "\\|")))
         parts += [f"## Of a {title}", _table(rows)]
     rows = [("fault", "of a call that only reads", "of the call that has the effect")]
-    for fault in TRANSPORT:
-        kinds = (fault.reading, fault.writing)
+    for fault in DELIVERING:
+        kinds = (() if fault in SHAPES else fault.reading, fault.writing)
         told = (" or ".join(dict.fromkeys(f"`{kind.__name__}`" for kind in some)) for some in kinds)
         rows.append((f"`{fault.name}`", *told))
     parts += ["## Faults", "What goes wrong on the way, and what a connector may make of it.", _table(rows)]

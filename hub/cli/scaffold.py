@@ -55,7 +55,7 @@ def new(side: str, name: str, parent: Path) -> None:
         click.echo(f"wrote {target}")
     offline = "" if importlib.util.find_spec("setuptools") else "pip install setuptools; "
     click.echo(
-        f"\nNext:\n  cd {folder}\n  pip install -e .\n  pytest -x\n\n"
+        f"\nNext:\n  cd {folder}\n  pip install -e '.[dev]'\n  pytest -x\n\n"
         "pytest says what to do first, and then what to do next; README.md has the order.\n"
         f"Without network: {offline}pip install -e . --no-deps --no-build-isolation\n"
         "No licence is chosen: that is yours to do before you give it away (pyproject.toml)."

@@ -37,6 +37,7 @@ def list_tickets(config_path: Path | None, as_json: bool, search: str, limit: in
         (
             one.code,
             one.status,
+            one.network,
             one.author,
             one.kind,
             one.category,
@@ -47,7 +48,7 @@ def list_tickets(config_path: Path | None, as_json: bool, search: str, limit: in
         )
         for one in rows
     ]
-    columns = ("code", "status", "author", "kind", "category", "priority", "team", "opened", "subject")
+    columns = ("code", "status", "network", "author", "kind", "category", "priority", "team", "opened", "subject")
     dispensable = ("team", "kind", "priority", "category")
     empty = "No ticket." if search else "No ticket yet."
     whole, cut = ("code", "status", "opened"), ("author", "subject")

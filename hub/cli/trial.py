@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.opening import CannotStart, Misused, Stop, config_option, load_config
+from hub.cli.opening import CannotStart, Misused, Stop, config_option, load_config, open_hub
 
 if TYPE_CHECKING:
     from hub.configuration import HubConfig
@@ -61,6 +61,41 @@ def reset(config_path: Path | None, yes: bool) -> None:
     finally:
         lock.release()
     click.echo(f"Deleted {what}.")
+
+
+@trial.command()
+@click.argument("ticket")
+@click.argument("text")
+@click.option("--internal", is_flag=True, help="An internal note instead of a public answer.")
+@config_option
+def answer(ticket: str, text: str, internal: bool, config_path: Path | None) -> None:
+    """Answer TICKET as the agent in the trial's helpdesk, as on the trial page.
+
+    TICKET is a code, or the number of the helpdesk's record. The hub must run.
+    """
+    from hub.configuration import TRIAL_PREFIX
+    from hub.store import views
+    from hub.trial.children import Sandboxes
+    from hub.trial.drivers import Drivers, SandboxRefused
+
+    config = load_config(config_path)
+    sandboxes, desk = Sandboxes(config), TRIAL_PREFIX + config.trial.sink
+    if not config.trial.enabled or not sandboxes.have_run():
+        raise Stop(f"The trial of {config.path} has never run. Start it: hub run")
+    with open_hub(config) as hub, hub.store.read() as connection:
+        filed = [one.code for one in views.filed_as(connection, ticket) if one.connection == desk]
+        found = views.ticket(connection, filed[0] if filed else ticket, hub.decrypt_json)
+    if found is None:
+        raise Stop(f'There is no ticket "{ticket}".')
+    records = [one.vendor_id for one in found.records if one.connection == desk]
+    if not records:
+        raise Stop(f"{found.code} has no record in the trial's helpdesk ({desk}).")
+    drivers = Drivers.of(sandboxes)
+    try:
+        drivers.on_helpdesk(lambda helpdesk: helpdesk.answer(records[-1], text, public=not internal))
+    except SandboxRefused as error:
+        raise Stop(f"The trial's helpdesk: {error}. Does the hub run?") from error
+    click.echo(f"{'Noted in' if internal else 'Answered'} {found.code}, record {records[-1]} of {desk}.")
 
 
 @click.command()

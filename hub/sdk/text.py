@@ -13,24 +13,33 @@ LONG = 4_000
 waiting for one's turn again costs more than the search."""
 
 _URL = re.compile(r"https?://[^\s<>\"]+")
+_BLANKS = re.compile(r"[ \t\n\f]+")
+_BLANKS_AT_THE_EDGE = re.compile(r" *\n *")
 _BLOCKS = ("p", "div", "li", "blockquote", "pre", "h1", "h2", "h3", "h4", "tr")
 
 
 def html_to_text(html: str) -> str:
     """Plain text of an HTML fragment: ``<br>`` is a new line, paragraphs are parted by a blank line, scripts and
-    styles vanish, links keep their text (Mastodon hides parts of a link in spans: the full address is kept)."""
+    styles vanish, links keep their text (Mastodon hides parts of a link in spans: the full address is kept). A new line
+    of the source is a blank, as browsers show it, but for ``<pre>``, and for a text without any markup."""
     if "<" not in html and "&" not in html:
         return html.strip()
     from bs4 import BeautifulSoup  # heavy; most texts are plain
+    from bs4.element import NavigableString
 
-    soup = BeautifulSoup(html, "html.parser")
+    soup = BeautifulSoup(re.sub(r"\r\n?", "\n", html), "html.parser")
     for gone in soup(["script", "style"]):
         gone.decompose()
+    for words in [node for node in soup.find_all(string=True) if type(node) is NavigableString]:
+        # A blank that does not collapse becomes one that never does, until the end.
+        kept = words.find_parent("pre") is not None
+        words.replace_with(words.replace(" ", "\xa0") if kept else _BLANKS.sub(" ", words))
     for line_break in soup.find_all("br"):
         line_break.replace_with("\n")
     for block in soup.find_all(_BLOCKS):
         block.append("\n\n" if block.name in ("p", "blockquote", "pre", "h1", "h2", "h3", "h4") else "\n")
-    text = soup.get_text().replace("\xa0", " ")
+    text = _BLANKS_AT_THE_EDGE.sub("\n", soup.get_text())
+    text = re.sub(r" {2,}", " ", text).replace("\xa0", " ")
     text = re.sub(r"[ \t]+\n", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 

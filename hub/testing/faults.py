@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -115,6 +116,34 @@ def _other_type(raw: bytes) -> bytes:
     return b'"ok"'
 
 
+def _another_shape(change: Callable[[Any], Any]) -> Callable[[requests.PreparedRequest, Forward], requests.Response]:
+    """The effect happens, and its answer is good JSON of another shape. A refusal, and what was no JSON, stays."""
+
+    def answers(request: requests.PreparedRequest, forward: Forward) -> requests.Response:
+        answer = forward()
+        raw = answer.content
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            body = None
+        if answer.ok and isinstance(body, dict | list):
+            raw = json.dumps(change(body)).encode()
+        return reply(request, answer.status_code, raw, content_type=answer.headers.get("Content-Type", ""))
+
+    return answers
+
+
+def _without_ids(node: Any) -> Any:
+    """The same without whatever names a thing."""
+    if isinstance(node, dict):
+        return {name: _without_ids(value) for name, value in node.items() if not _is_id(name)}
+    return [_without_ids(value) for value in node] if isinstance(node, list) else node
+
+
+def _is_id(name: str) -> bool:
+    return name in ("id", "uri") or name.endswith(("_id", "Id"))
+
+
 _LOST = (OutcomeUnknown,)
 _READ = (TemporaryFailure, OutcomeUnknown)
 _NOT_SENT = (TemporaryFailure, OutcomeUnknown)
@@ -143,6 +172,10 @@ HTML_OK = Fault("200_html", _answers(200, HTML), _GARBLED, _GARBLED)
 TRUNCATED = Fault("truncated_json", _spoils(lambda raw: raw[: max(1, len(raw) // 2)]), _GARBLED, _LOST, True)
 EMPTY = Fault("empty_body", _spoils(lambda raw: b""), _GARBLED, _LOST, True)
 OTHER_JSON = Fault("json_of_another_type", _spoils(_other_type), _GARBLED, _LOST, True)
+OBJECT_WITHOUT_ID = Fault("object_without_id", _another_shape(_without_ids), _GARBLED, _LOST, True)
+EMPTY_OBJECT = Fault("empty_object", _another_shape(lambda _: {}), _GARBLED, _LOST, True)
+EMPTY_LIST = Fault("empty_list", _another_shape(lambda _: []), _GARBLED, _LOST, True)
+NULL = Fault("null", _another_shape(lambda _: None), _GARBLED, _LOST, True)
 
 TRANSPORT = (
     CONNECT_REFUSED,
@@ -168,6 +201,13 @@ TRANSPORT = (
     OTHER_JSON,
 )
 """Every fault of one call."""
+
+SHAPES = (OBJECT_WITHOUT_ID, EMPTY_OBJECT, EMPTY_LIST, NULL)
+"""The answer to what was done is JSON, and not the thing that was made. Only where there was an effect: to a question,
+an empty list or object may be the vendor's true answer."""
+
+DELIVERING = (*TRANSPORT, *SHAPES)
+"""Every fault of a call that makes an effect."""
 
 SOME = (CONNECT_REFUSED, READ_TIMEOUT_AFTER, UNAUTHORIZED, UNPROCESSABLE, SLOW_DOWN_FOR, SERVER_ERROR, HTML_OK)
 """One of each family, where all would say the same."""

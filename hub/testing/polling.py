@@ -6,16 +6,18 @@ import copy
 import json
 from typing import Any
 
-from hub.sdk import ConnectorError, Page, PollsForMessages
+from hub.sdk import AnyEvent, ConnectorError, Page, PollsForMessages, Unreadable
 from hub.testing import faults
 from hub.testing.attempts import assert_kind, assert_no_repeats, assert_wait, attempt
 from hub.testing.checks import cases, needs
 from hub.testing.connectors import ConnectorConformance
 from hub.testing.listening import Listener, messages_of, network
 from hub.testing.rig import Rig
+from hub.testing.strange_items import MARK, WHOLE, Miss, Spoiler
 
-MANY = 45
-"""More than a page of any of the networks' lists at their defaults."""
+MANY, MANY_OF_A_SERVER = 250, 45
+"""More at once than any page a network gives, however many are asked for; of a real server, where each post costs
+time, more than its lists give by themselves."""
 
 
 class PollingChecks(ConnectorConformance):
@@ -67,15 +69,57 @@ class PollingChecks(ConnectorConformance):
 
     @needs(PollsForMessages)
     def test_nothing_is_lost_over_pages(self, rig: Rig) -> None:
-        """More than a page of posts arrives whole and in order, and polling comes to an end."""
+        """Far more than a page of posts, and of answers to them, arrives whole, once and in order, and polling comes
+        to an end."""
+        listener = Listener(rig, "poll")
+        posts: list[str] = []
+        for number in range(MANY_OF_A_SERVER if rig.vendor.has_own_clock else MANY):
+            rig.clock.advance(1)
+            # Now and then an answer, to something said a while ago: some vendors list these elsewhere, or first.
+            above = posts[number // 2] if number % 3 == 2 else ""
+            author = f"person{number % 5}"
+            posts.append(network(rig).customer_posts(f"case {number}", author=author, reply_to=above))
+        found = [message.id for message in messages_of(listener.arrivals())]
+        assert set(found) == set(posts), f"{len(posts)} were said, {len(set(found) & set(posts))} are told"
+        assert len(found) == len(posts), f"{len(posts)} were said, {len(found)} are told: some come twice"
+        assert found == posts, "they are not told in the order they were said"
+
+    @needs(PollsForMessages)
+    def test_strange_item_stops_nothing(self) -> None:
+        """An item with missing fields among good ones: they come out, and it comes as Unreadable where it is not
+        understood."""
+        ways_to_miss = self._spoilt(())[0]
+        assert ways_to_miss, "no answer of a poll is JSON with a list of objects in which a post stands"
+        quiet, unreadable = list[str](), 0
+        for miss in ways_to_miss:
+            _, posts, events = self._spoilt(miss)
+            told = {message.id for message in messages_of(events)}
+            assert {posts[0], posts[2]} <= told, (
+                f"{_what(miss)} takes the good ones beside it away: {sorted(told)} are told"
+            )
+            strange = [event for event in events if isinstance(event, Unreadable)]
+            unreadable += bool(strange)
+            if not strange and posts[1] not in told:
+                quiet.append(_what(miss))
+        # Some field may say that an item is none of ours, and an item without it is passed over with reason.
+        assert unreadable or not quiet, f"never Unreadable, and nobody is told of {quiet[0]}"
+
+    def _spoilt(self, miss: Miss) -> tuple[list[Miss], list[str], list[AnyEvent]]:
+        """Three posts, the middle one spoilt in every list: what could miss there, the posts, what is told."""
+        rig = self.new_rig()
         listener = Listener(rig, "poll")
         posts = []
-        for number in range(MANY):
+        for text in ("the first", MARK, "the third"):
             rig.clock.advance(1)
-            posts.append(network(rig).customer_posts(f"case {number}", author=f"person{number % 3}"))
-        found = [message.id for message in messages_of(listener.arrivals())]
-        assert sorted(found) == sorted(posts), f"{len(posts)} were said, {len(set(found))} are told"
-        assert found == posts, "they are not told in the order they were said"
+            posts.append(network(rig).customer_posts(text, author=f"author of {text}"))
+        rig.restart()
+        spoiler = Spoiler((MARK, posts[1]), miss)
+        rig.break_all(spoiler.fault)
+        try:
+            events = listener.arrivals()
+        except ConnectorError as error:
+            raise AssertionError(f"{_what(miss)} stops the page: {error!r}") from error
+        return spoiler.fields, posts, events
 
     @needs(PollsForMessages)
     def test_polling_on_tells_nothing_twice(self, rig: Rig) -> None:
@@ -129,6 +173,10 @@ class PollingChecks(ConnectorConformance):
             rig.break_all(fault)
             attempt(listener.page)
             assert_no_repeats(rig, since)
+
+
+def _what(miss: Miss) -> str:
+    return "an empty item" if miss == WHOLE else f"an item without {'.'.join(miss)}"
 
 
 def _future(cursor: Any) -> Any:

@@ -14,7 +14,7 @@ TIERS = ("bronze", "silver", "gold")
 FRESH_DAYS = 90
 """For how many days a recorded run proves that the connector works with the real vendor."""
 
-_KEYS = {"tier", "owner", "waivers", "proven"}
+_KEYS = {"tier", "owner", "waivers", "proven", "proven_live"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Quality:
     owner: str = ""
     waivers: dict[str, str] = field(default_factory=dict)
     proven: dict[str, Any] = field(default_factory=dict)
+    proven_live: dict[str, Any] = field(default_factory=dict)
     wrong: tuple[str, ...] = ()
 
 
@@ -46,6 +47,7 @@ def quality_of(connector: type) -> Quality:
         f'"{key}" is not a key of quality.toml; it has: {", ".join(sorted(_KEYS))}' for key in given.keys() - _KEYS
     ]
     tier, waivers, proven = given.get("tier", ""), given.get("waivers", {}), given.get("proven", {})
+    live = given.get("proven_live", {})
     if tier not in TIERS:
         wrong.append(f'tier is "{tier}"; it is one of: {", ".join(TIERS)}')
     wrong += [
@@ -53,7 +55,7 @@ def quality_of(connector: type) -> Quality:
         for name, why in waivers.items()
         if not (isinstance(why, str) and why.strip())
     ]
-    return Quality(tier, str(given.get("owner", "")), dict(waivers), dict(proven), tuple(wrong))
+    return Quality(tier, str(given.get("owner", "")), dict(waivers), dict(proven), dict(live), tuple(wrong))
 
 
 def unknown_waivers(quality: Quality, checks: Iterable[str]) -> list[str]:

@@ -163,11 +163,11 @@ class ReferenceSink(
         else:
             raise Refused(f"this helpdesk cannot do {body.verb}")
         answer = self._ask(call, path, wanted | {"key": delivery.key}, want="record", effect=True)
-        comment = answer.get("comment") or {}
-        record_id = answer["record"]["id"]
-        if isinstance(body, AddComment):
-            return self._receipt(comment.get("id", ""), record_id)
-        return self._receipt(record_id, record_id)
+        try:
+            record_id = answer["record"]["id"]
+            return self._receipt(answer["comment"]["id"] if isinstance(body, AddComment) else record_id, record_id)
+        except (KeyError, TypeError) as error:
+            raise OutcomeUnknown("the helpdesk answered without the id of what it made") from error
 
     def _opening(self, body: OpenTicket) -> Json:
         view = body.ticket

@@ -51,6 +51,7 @@ from hub.sdk import (
     Source,
     TemporaryFailure,
     Thread,
+    Unreadable,
     UnsupportedEvent,
     WebhookRequest,
     check_age,
@@ -152,7 +153,7 @@ class ReferenceSource(
         if not isinstance(after, int):
             raise ConfigurationError("the stored cursor is not one of this connector")
         page = self.call("GET", "/log", after=after)
-        events = [self.event(item) for item in page["events"]]
+        events = [self.told(item) for item in page["events"]]
         return Page(events=tuple(events), cursor={"after": page["last"]}, has_more=page["more"])
 
     def verify(self, request: WebhookRequest) -> None:
@@ -173,10 +174,19 @@ class ReferenceSource(
             raise PayloadNotUnderstood("the body is no event") from error
         if not known:
             raise UnsupportedEvent("this event is not handled")
-        return [self.event(item)]
+        return [self.told(item)]
+
+    def told(self, item: dict[str, Any]) -> AnyEvent:
+        """One entry of the log; what is not understood is told as that, and stops nothing else."""
+        try:
+            return self.event(item)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raw = json.dumps(item, sort_keys=True)
+            reason = f"an entry of another shape ({type(error).__name__})"
+            return Unreadable(event_key=f"entry:{item.get('n')}", raw=raw, reason=reason)
 
     def event(self, item: dict[str, Any]) -> MessageSeen | MessageDeleted:
-        """One entry of the log."""
+        """One entry of the log, of a shape we know."""
         post = item["post"]
         if item["what"] == "deleted":
             key = f"deleted:{post['id']}"

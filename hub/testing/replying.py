@@ -223,7 +223,7 @@ class ReplyingChecks(ConnectorConformance):
     # --- once --------------------------------------------------------------------------------------------------------
 
     @needs(when=replies)
-    @cases("fault", faults.TRANSPORT)
+    @cases("fault", faults.DELIVERING)
     def test_reply_under(self, fault: faults.Fault) -> None:
         """Whatever call of a reply fails, the error is of the right family and never denies what was published."""
         deliver_under(self, fault, self.reply_ready, self.said)
@@ -272,7 +272,7 @@ class ReplyingChecks(ConnectorConformance):
     # --- edits and deletions -----------------------------------------------------------------------------------------
 
     @needs(EditsReplies)
-    @cases("fault", faults.TRANSPORT)
+    @cases("fault", faults.DELIVERING)
     def test_edit_under(self, fault: faults.Fault) -> None:
         """Whatever call of an edit fails, the error is of the right family and never denies what was changed."""
         deliver_under(self, fault, self.edit_ready, self.said)
@@ -292,7 +292,7 @@ class ReplyingChecks(ConnectorConformance):
         )
 
     @needs(DeletesReplies)
-    @cases("fault", faults.BUT_NOT_FOUND)  # 404 means gone
+    @cases("fault", (*faults.BUT_NOT_FOUND, *faults.SHAPES))  # 404 means gone
     def test_deletion_under(self, fault: faults.Fault) -> None:
         """Whatever call of a deletion fails, the error is of the right family and never denies what is gone."""
         deliver_under(self, fault, self.deletion_ready, self.said)

@@ -75,19 +75,19 @@ class OutcomeChecks:
     # --- what is told ------------------------------------------------------------------------------------------------
 
     @needs(DeliversTickets)
-    @cases("fault", faults.TRANSPORT)
+    @cases("fault", faults.DELIVERING)
     def test_opening_under(self, fault: faults.Fault) -> None:
         """An opening that fails is told as what it is; "not sent" only of what was not sent."""
         deliveries.deliver_under(self, fault, _opening, stands)
 
     @needs(DeliversTickets)
-    @cases("fault", faults.TRANSPORT)
+    @cases("fault", faults.DELIVERING)
     def test_comment_under(self, fault: faults.Fault) -> None:
         """A comment that fails is told as what it is; "not sent" only of what was not sent."""
         deliveries.deliver_under(self, fault, _comment, stands)
 
     @needs(DeliversTickets)
-    @cases("fault", faults.TRANSPORT)
+    @cases("fault", faults.DELIVERING)
     def test_update_under(self, fault: faults.Fault) -> None:
         """An update that fails is told as what it is; "not sent" only of what was not sent."""
         deliveries.deliver_under(self, fault, _update, stands)

@@ -141,10 +141,18 @@ class Scene:
             drafts = views.drafts_waiting(connection, [row.id for row in newest])
             silent = views.alarms(connection)
             stopped = bool(stop_talking(connection))
-            told = [_ticket(connection, row, draft=row.id in drafts, halted=stopped) for row in newest]
+            modes = {one.name: one.mode for one in overview}
+            told = [
+                _ticket(connection, row, draft=row.id in drafts, halted=stopped)
+                | {"connection": row.connection, "mode": modes.get(row.connection, "live")}
+                for row in newest
+            ]
         lags = [ticket["lag"] for ticket in told if ticket["lag"] is not None]
         return {
-            "mode": next((one.mode for one in overview if one.name == self._source), "live"),
+            "mode": modes.get(self._source, "live"),
+            "others": [
+                one.name for one in overview if one.side == "source" and one.name != self._source and not one.gone
+            ],
             "tickets": told,
             "count": newest[0].id if newest else 0,
             "waiting": sum(one.backlog for one in overview),

@@ -182,6 +182,6 @@ def test_it_says_what_to_type_next(tmp_path: Path) -> None:
     """Three commands, how it goes without network, and that the licence is still to be chosen."""
     answer = CliRunner().invoke(main, ["plugins", "new", "source", "guestbook", "--dir", str(tmp_path)])
     lines = [line.strip() for line in answer.output.partition("Next:")[2].splitlines()]
-    assert lines[1:4] == [f"cd {tmp_path / 'sch-guestbook'}", "pip install -e .", "pytest -x"]
+    assert lines[1:4] == [f"cd {tmp_path / 'sch-guestbook'}", "pip install -e '.[dev]'", "pytest -x"]
     assert "--no-deps --no-build-isolation" in answer.output
     assert "No licence is chosen" in answer.output

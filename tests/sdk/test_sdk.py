@@ -151,6 +151,13 @@ def test_settings_refuse_unknown_keys_and_never_print_their_values() -> None:
             '</span><span class="invisible">/b</span></a>',
             "https://e.example/a/b",
         ),
+        ("<p>two<br>\nlines</p>", "two\nlines"),
+        ("<p>one\n  line</p>\n<p>and \t<b> another</b> </p>", "one line\n\nand another"),
+        ("<ul>\n  <li>a</li>\r\n  <li>b</li>\n</ul>", "a\nb"),
+        ("<p>one</p><pre>\n  if x:\n\n    y   = 1</pre>", "one\n\n  if x:\n\n    y   = 1"),
+        ("a &lt;<!-- said\nby nobody -->b", "a <b"),
+        ("<p>a&nbsp; &nbsp;b</p>", "a   b"),
+        ("plain\ntext", "plain\ntext"),
     ],
 )
 def test_html_becomes_the_text_a_person_sees(html: str, text: str) -> None:

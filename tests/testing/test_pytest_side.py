@@ -23,7 +23,8 @@ class TinySource(Source, PollsForMessages, Completes):
     network = "tiny"
     Settings = ReferenceSettings
     call, complain, check_connection = R.call, R.complain, R.check_connection
-    first_cursor, fetch_page, event, message, complete = R.first_cursor, R.fetch_page, R.event, R.message, R.complete
+    first_cursor, fetch_page, told, event = R.first_cursor, R.fetch_page, R.told, R.event
+    message, complete = R.message, R.complete
 """
 
 SUITE = '''

@@ -215,6 +215,27 @@ def written(stage: Stage) -> Stage:
     return stage
 
 
+def test_a_ticket_tells_its_own_connection_and_mode(written: Stage, client: FlaskClient) -> None:
+    """The switch is about the trial's connection; a ticket of another one has that one's mode, and is told apart."""
+    assert client.post("/trial/api/mode", json={"mode": "draft"}).status_code == 200
+    assert first_ticket(written, client)["connection"] == "network"
+    control.set_mode(written.house.hub, "network", "observe", actor="test")
+    hub = (client.post("/trial/api/update", json={"record": "1", "status": "open"}), scene(client)["hub"])[1]
+    assert (hub["mode"], hub["others"]) == ("draft", ["network"])
+    assert (hub["tickets"][0]["connection"], hub["tickets"][0]["mode"]) == ("network", "observe")
+
+
+@pytest.mark.parametrize(
+    ("code", "words"), [("en", "How far may trial-mastodon go?"), ("it", "può arrivare trial-mast")]
+)
+def test_the_page_says_what_it_is_about(client: FlaskClient, code: str, words: str) -> None:
+    """The switch names its connection, and the empty network the network."""
+    page = client.get(f"/?lang={code}").text
+    assert words in page
+    assert "Tiny network (sandbox)" in re.search(r'id="threads".*', page)[0]  # type: ignore[index]
+    assert "{connection}" not in page.partition("</script>")[2]
+
+
 def test_what_is_not_answered_does_not_look_done(written: Stage, client: FlaskClient) -> None:
     """An answer counts for the post it answers: when the customer writes again both steps are open again."""
     answered(written)

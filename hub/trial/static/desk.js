@@ -5,7 +5,8 @@ import { act, avatar, byId, make, notice, say, show, time } from "./page.js";
 let chosen = "";
 let seen = [];
 let drafts = new Set();
-let mode = "live";
+let tickets = new Map(); // by record
+let silenced = false;
 let statusShown = "";
 let stick = true; // the newest comment stays in sight until the agent scrolls up
 
@@ -31,6 +32,10 @@ export function start() {
 
 function tellKind() {
   const kind = document.querySelector("#kinds input:checked").value;
+  const ticket = tickets.get(chosen);
+  const mode = silenced && ticket?.mode === "live" ? "halted" : ticket?.mode ?? "live";
+  const from = ticket ? say("desk.from", { connection: ticket.connection, mode: say(`mode.${ticket.mode}`) }) : "";
+  if (byId("from").textContent !== from) byId("from").textContent = from;
   const text = say(`desk.kind.${kind}.about${kind === "public" && mode !== "live" ? `.${mode}` : ""}`);
   if (byId("kind-about").textContent !== text) byId("kind-about").textContent = text;
 }
@@ -38,8 +43,8 @@ function tellKind() {
 export function showRecords(records, hub) {
   seen = records;
   drafts = new Set(hub.tickets.filter((ticket) => ticket.draft).map((ticket) => ticket.record));
-  mode = hub.silenced && hub.mode === "live" ? "halted" : hub.mode;
-  tellKind();
+  tickets = new Map([...hub.tickets].reverse().map((ticket) => [ticket.record, ticket]));
+  silenced = hub.silenced;
   paint();
 }
 
@@ -47,6 +52,7 @@ function paint() {
   const records = seen;
   if (records.length === 0) return;
   if (!records.some((record) => record.id === chosen)) chosen = records[0].id;
+  tellKind();
   const signature = (record) => JSON.stringify([record.status, record.comments.length, record.subject, record.id === chosen]);
   show(byId("records"), records, (record) => record.id, signature, buildRow);
   const record = records.find((one) => one.id === chosen);

@@ -14,7 +14,7 @@ const REASONS = [
   ["unknown outcome:", "reason.unknown"],
 ];
 // Too small for a line of their own: the steps above already show them.
-const QUIET = new Set(["assigned", "answer_composed", "record_changed", "fields_collected"]);
+const QUIET = new Set(["assigned", "answer_composed", "record_changed", "field_taken", "fields_collected"]);
 
 export function start() {
   byId("modes").addEventListener("change", (event) => {
@@ -50,7 +50,7 @@ function build(ticket) {
     make("div", { class: "journey-head" },
       make("a", { href: `/console/tickets/${encodeURIComponent(ticket.code)}`, title: say("hub.ticket_link", { code: ticket.code }) }, ticket.code),
       make("strong", {}, ticket.author), ticket.lag === null ? "" : make("span", { class: "lag", title: say("hub.lag") }, `${ticket.lag.toFixed(1)} s`)),
-    make("div", { class: "chips" }, ...chips.filter(Boolean)),
+    make("div", { class: "chips" }, ...chips.filter(Boolean), make("span", { class: "chip" }, ticket.connection)),
     steps(ticket),
     make("ul", { class: "lines" }, ...lines.map((event) => make("li", { class: event.kind }, make("span", {}, tell(event)), time(event.at)))));
 }

@@ -25,6 +25,13 @@ export function start() {
   });
 }
 
+// What is said through real connections stands on their own networks.
+export function tellOthers(names) {
+  byId("others").hidden = names.length === 0;
+  const text = say("social.others", { names: names.join(", ") });
+  if (byId("others").textContent !== text) byId("others").textContent = text;
+}
+
 export function showPosts(posts) {
   seen = posts;
   const customers = [...new Set(posts.filter((post) => !post.own).map((post) => post.author))];

@@ -33,6 +33,7 @@ async function look() {
 
 function paint(scene) {
   network.showPosts(scene.posts);
+  network.tellOthers(scene.hub.others);
   journeys.showHub(scene.hub);
   desk.showRecords(scene.records, scene.hub);
   trouble([...scene.trouble, ...scene.hub.alarms, ...(scene.hub.silenced ? [say("hub.silenced")] : [])]);

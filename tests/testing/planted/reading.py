@@ -22,6 +22,7 @@ from hub.sdk import (
     SignatureRejected,
     TemporaryFailure,
     Thread,
+    Unreadable,
     UnsupportedEvent,
     WebhookRequest,
     check_age,
@@ -186,6 +187,70 @@ class TrustsItsCursor(GoodSource):
 class StopsAfterOnePage(GoodSource):
     def fetch_page(self, cursor: dict[str, Any]) -> Page:
         return super().fetch_page(cursor).model_copy(update={"has_more": False})
+
+
+def rest_of(source: GoodSource, cursor: dict[str, Any]) -> list[Page]:
+    """Every page from here to the end."""
+    pages = [GoodSource.fetch_page(source, cursor)]
+    while pages[-1].has_more:
+        pages.append(GoodSource.fetch_page(source, pages[-1].cursor))
+    return pages
+
+
+@breaks("nothing_is_lost_over_pages")
+class ReadsTheNewestHundred(GoodSource):
+    def fetch_page(self, cursor: dict[str, Any]) -> Page:
+        pages = rest_of(self, cursor)
+        events = tuple(event for page in pages for event in page.events)
+        return pages[-1].model_copy(update={"events": events[-100:]})
+
+
+@breaks("nothing_is_lost_over_pages")
+class DropsTheRemainder(GoodSource):
+    """A page has room for fifty, and the cursor goes to the end."""
+
+    def fetch_page(self, cursor: dict[str, Any]) -> Page:
+        pages = rest_of(self, cursor)
+        events = tuple(event for page in pages for event in page.events)
+        return pages[-1].model_copy(update={"events": events[:50]})
+
+
+@breaks("nothing_is_lost_over_pages")
+class ListsAnswersLast(GoodSource):
+    """As a server does that sorts by the answered post first: what is cut off are the others."""
+
+    def fetch_page(self, cursor: dict[str, Any]) -> Page:
+        pages = rest_of(self, cursor)
+        events = [event for page in pages for event in page.events]
+        events.sort(key=lambda event: isinstance(event, MessageSeen) and bool(event.message.reply_to))
+        kept = {event.event_key for event in events[-150:]}
+        told = (event for page in pages for event in page.events if event.event_key in kept)
+        return pages[-1].model_copy(update={"events": tuple(told)})
+
+
+@breaks("strange_item_stops_nothing")
+class DropsTheStrange(GoodSource):
+    def fetch_page(self, cursor: dict[str, Any]) -> Page:
+        page = super().fetch_page(cursor)
+        good = tuple(event for event in page.events if not isinstance(event, Unreadable))
+        return page.model_copy(update={"events": good})
+
+
+@breaks("strange_item_stops_nothing")
+class FallsOverTheStrange(GoodSource):
+    def told(self, item: dict[str, Any]) -> AnyEvent:
+        return self.event(item)
+
+
+@breaks("strange_item_stops_nothing")
+class StopsAtTheStrange(GoodSource):
+    """One of our errors, but every poll raises it again: nothing is read any more."""
+
+    def fetch_page(self, cursor: dict[str, Any]) -> Page:
+        page = super().fetch_page(cursor)
+        if any(isinstance(event, Unreadable) for event in page.events):
+            raise PayloadNotUnderstood("a strange entry")
+        return page
 
 
 @breaks("polling_on_tells_nothing_twice")

@@ -140,6 +140,17 @@ class LosesRetryAfter(GoodSource):
             raise
 
 
+@breaks("reply_under")
+class TakesAStrangeAnswerForANo(GoodSource):
+    """What it published answers with JSON that is no post; then nobody shall say that it was refused."""
+
+    def receipt(self, post: dict[str, Any]) -> Receipt:
+        try:
+            return super().receipt(post)
+        except OutcomeUnknown as error:
+            raise Refused("the network gave no post") from error
+
+
 @breaks("reply_is_found_after")
 class LooksAtAStaleCopy(GoodSource):
     """The look-up is right only where nothing went wrong before."""

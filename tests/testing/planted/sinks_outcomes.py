@@ -16,6 +16,7 @@ from hub.sdk import (
     OutcomeUnknown,
     Receipt,
     RedactComment,
+    Refused,
     TemporaryFailure,
     UpdateFields,
 )
@@ -49,6 +50,35 @@ class CommentsAgain(_CallsItTemporary):
 
 @breaks("update_under", "sink")
 class UpdatesAgain(_CallsItTemporary):
+    verb = UpdateFields
+
+
+class _CallsItRefused(GoodSink):
+    """A 2xx whose JSON holds no record is taken for a no."""
+
+    verb: type
+
+    def _send(self, delivery: Delivery, body: Any) -> Receipt:
+        try:
+            return super()._send(delivery, body)
+        except OutcomeUnknown as error:
+            if isinstance(body, self.verb) and "without" in error.summary:
+                raise Refused(error.summary) from error
+            raise
+
+
+@breaks("opening_under", "sink")
+class RefusesStrangeOpenings(_CallsItRefused):
+    verb = OpenTicket
+
+
+@breaks("comment_under", "sink")
+class RefusesStrangeComments(_CallsItRefused):
+    verb = AddComment
+
+
+@breaks("update_under", "sink")
+class RefusesStrangeUpdates(_CallsItRefused):
     verb = UpdateFields
 
 
