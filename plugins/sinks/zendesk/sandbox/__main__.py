@@ -11,7 +11,7 @@ from pathlib import Path
 
 from waitress import serve
 
-from plugins.sinks.zendesk.sandbox.server import create_app
+from plugins.sinks.zendesk.sandbox.server import Gate, create_app
 
 
 def main() -> None:
@@ -23,7 +23,14 @@ def main() -> None:
     options.state.mkdir(parents=True, exist_ok=True)
     app = create_app(options.state / "zendesk.sqlite", description=os.environ.get("HUB_SANDBOX_OAS", ""))
     threading.Thread(target=_end_with_stdin, daemon=True).start()
+    threading.Thread(target=_beat, args=(app.wsgi_app,), daemon=True).start()
     serve(app, host="127.0.0.1", port=options.port, threads=16, _quiet=True)
+
+
+def _beat(gate: Gate) -> None:
+    stopped = threading.Event()
+    while not stopped.wait(0.1):
+        gate.beat()
 
 
 def _end_with_stdin() -> None:

@@ -18,15 +18,21 @@ CREATE TABLE IF NOT EXISTS document (
     kind TEXT NOT NULL, id INTEGER NOT NULL, parent INTEGER, external_id TEXT COLLATE NOCASE, body TEXT NOT NULL,
     changed_seq INTEGER, changed_at INTEGER, PRIMARY KEY (kind, id)
 );
-CREATE INDEX IF NOT EXISTS document_parent ON document (kind, parent);
-CREATE INDEX IF NOT EXISTS document_external ON document (kind, external_id);
+DROP INDEX IF EXISTS document_parent;
+DROP INDEX IF EXISTS document_external;
+CREATE INDEX IF NOT EXISTS document_children ON document (kind, parent, id);
+CREATE INDEX IF NOT EXISTS document_externals ON document (kind, external_id, id);
 CREATE INDEX IF NOT EXISTS document_changed ON document (kind, changed_seq);
+CREATE INDEX IF NOT EXISTS document_status ON document (kind, json_extract(body, '$.status'));
+CREATE INDEX IF NOT EXISTS document_email ON document (kind, json_extract(body, '$.email'));
+CREATE TABLE IF NOT EXISTS blob (id INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, digest TEXT NOT NULL, answer TEXT NOT NULL, at REAL NOT NULL
 );
 """
+# The indexes end in the id: without it SQLite reads a whole kind in the order of ids rather than sort three rows.
 
 
 class State:
@@ -36,6 +42,11 @@ class State:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
         self._lock = threading.RLock()
+        self._settings: dict[str, str] | None = None
+
+    def forget(self) -> None:
+        """Read the settings anew; another hand changed the file."""
+        self._settings = None
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -46,8 +57,22 @@ class State:
                 yield
             except BaseException:
                 self._db.execute("ROLLBACK")
+                self._settings = None
                 raise
             self._db.execute("COMMIT")
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of a transaction that may fail alone."""
+        self._db.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK TO part")
+            self._db.execute("RELEASE part")
+            self._settings = None
+            raise
+        self._db.execute("RELEASE part")
 
     def next(self, counter: str, *, start: int = 1) -> int:
         """The next number of a counter."""
@@ -71,9 +96,12 @@ class State:
         changed_seq: int | None = None,
         changed_at: int | None = None,
     ) -> None:
-        """Insert or replace a document by its ``id``."""
+        """Insert a document by its ``id``, or replace its body; parent and change stay unless given."""
         self._db.execute(
-            "INSERT OR REPLACE INTO document VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO document VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET "
+            "parent = coalesce(excluded.parent, parent), external_id = excluded.external_id, body = excluded.body, "
+            "changed_seq = coalesce(excluded.changed_seq, changed_seq), "
+            "changed_at = coalesce(excluded.changed_at, changed_at)",
             (kind, body["id"], parent, body.get("external_id"), json.dumps(body), changed_seq, changed_at),
         )
 
@@ -97,23 +125,66 @@ class State:
             return self._all("kind = ? ORDER BY id", kind)
         return self._all("kind = ? ORDER BY id DESC LIMIT ?", kind, newest)
 
-    def changed(self, kind: str, *, after_seq: int, since: int, until: int, limit: int) -> list[tuple[int, Json]]:
-        """Documents changed after a sequence number and within a span of time, in the order of their last change."""
+    def page(self, kind: str, *, start: int, size: int, **equal: object) -> tuple[list[Json], bool]:
+        """One page of the documents whose fields equal these values, oldest first, and whether there are more."""
+        where, values = _condition(kind, equal)
+        rows = self._all(f"{where} ORDER BY id LIMIT ? OFFSET ?", *values, size + 1, start)
+        return rows[:size], len(rows) > size
+
+    def where(self, kind: str, **equal: object) -> list[Json]:
+        """The documents whose fields equal these values, oldest first."""
+        where, values = _condition(kind, equal)
+        return self._all(f"{where} ORDER BY id", *values)
+
+    def count(self, kind: str, **equal: object) -> int:
+        """How many documents there are whose fields equal these values."""
+        where, values = _condition(kind, equal)
+        row = self._db.execute(f"SELECT COUNT(*) FROM document WHERE {where}", values).fetchone()  # noqa: S608 - ours
+        return int(row[0])
+
+    def remove(self, kind: str, number: int) -> None:
+        """Delete a document."""
+        self._db.execute("DELETE FROM document WHERE kind = ? AND id = ?", (kind, number))
+
+    def keep_bytes(self, number: int, body: bytes) -> None:
+        """Keep the content of a file."""
+        self._db.execute("INSERT OR REPLACE INTO blob VALUES (?, ?)", (number, body))
+
+    def bytes_of(self, number: int) -> bytes | None:
+        """The content of a file."""
+        row = self._db.execute("SELECT body FROM blob WHERE id = ?", (number,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def drop_bytes(self, number: int) -> None:
+        """Forget the content of a file."""
+        self._db.execute("DELETE FROM blob WHERE id = ?", (number,))
+
+    def changed(self, kind: str, *, after_seq: int, since: int, until: int, limit: int) -> list[tuple[int, Json, int]]:
+        """Documents changed after a sequence number and within a span of time, in the order of their last change, each
+        between its sequence number and its second."""
         rows = self._db.execute(
-            "SELECT changed_seq, body FROM document WHERE kind = ? AND changed_seq > ? AND changed_at >= ? "
+            "SELECT changed_seq, body, changed_at FROM document WHERE kind = ? AND changed_seq > ? AND changed_at >= ? "
             "AND changed_at <= ? ORDER BY changed_seq LIMIT ?",
             (kind, after_seq, since, until, limit),
         ).fetchall()
-        return [(int(seq), json.loads(body)) for seq, body in rows]
+        return [(int(seq), json.loads(body), int(at)) for seq, body, at in rows]
 
     def setting(self, name: str, default: str = "") -> str:
         """A setting's value."""
-        row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-        return str(row[0]) if row else default
+        if self._settings is None:
+            self._settings = dict(self._db.execute("SELECT name, value FROM setting"))
+        return self._settings.get(name, default)
+
+    def number(self, name: str, default: float = 0) -> float:
+        """A setting that is a number."""
+        value = self.setting(name)
+        return float(value) if value else default
 
     def set(self, name: str, value: str) -> None:
         """Keep a setting."""
         self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, value))
+        if self._settings is not None:
+            self._settings[name] = value
 
     def remembered_answer(self, key: str, *, not_before: float) -> tuple[str, Json] | None:
         """The digest of the body and the answer given under this key, unless too old."""
@@ -135,3 +206,13 @@ class State:
     def _all(self, where: str, *values: object) -> list[Json]:
         rows = self._db.execute(f"SELECT body FROM document WHERE {where}", values)  # noqa: S608 - our texts
         return [dict(json.loads(row[0])) for row in rows]
+
+
+def _condition(kind: str, equal: Json) -> tuple[str, list[object]]:
+    where: list[str] = ["kind = ?"]
+    values: list[object] = [kind]
+    for name, value in equal.items():
+        values_of = value if isinstance(value, tuple) else (value,)
+        where.append(f"json_extract(body, '$.{name}') IN ({','.join('?' * len(values_of))})")
+        values.extend(values_of)
+    return " AND ".join(where), values
