@@ -14,7 +14,8 @@ from hub.configuration.hub_file import (
 )
 from hub.configuration.loading import HubConfig, load, secret_key, shipped, survey
 from hub.configuration.problems import ConfigurationProblems, Problem, did_you_mean, problems_of
-from hub.configuration.teams import KINDS, Label, Route, Team, Teams
+from hub.configuration.shifts import Shift
+from hub.configuration.teams import KINDS, Label, Member, Route, Team, Teams
 
 __all__ = [
     "KINDS",
@@ -29,10 +30,12 @@ __all__ = [
     "Hub",
     "HubConfig",
     "Label",
+    "Member",
     "Mode",
     "Problem",
     "Route",
     "RouterBlock",
+    "Shift",
     "Team",
     "Teams",
     "Trial",

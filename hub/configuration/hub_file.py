@@ -15,6 +15,10 @@ Mode = Literal["observe", "draft", "live"]
 TRIAL_PREFIX = "trial-"
 """Connections of the trial are named ``trial-<connector>``; nobody else's may be."""
 
+Winner = Literal["helpdesk", "hub"]
+Mirrored = Literal["status", "priority", "group", "assignee", "tags"]
+"""What a ticket and its helpdesk record both have."""
+
 
 class Table(BaseModel):
     """A table of the configuration: frozen, and a key it does not know is a mistake."""
@@ -41,6 +45,12 @@ def _database(value: str) -> str:
     return value
 
 
+def _hour(value: str) -> str:
+    if value and not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise ValueError('must be a time of day such as "03:00", or empty: never')
+    return value
+
+
 def _network(value: str) -> str:
     ipaddress.ip_network(value, strict=False)
     return value
@@ -58,6 +68,8 @@ class Hub(Table):
     allowed_hosts: tuple[str, ...] = Field((), examples=[["care.example.com"]])
     trusted_proxies: tuple[Annotated[str, AfterValidator(_network)], ...] = Field((), examples=[["10.0.0.0/8"]])
     language: Literal["en", "it"] = Field("en", examples=["it"])
+    reconcile_at: Annotated[str, AfterValidator(_hour)] = Field("03:00", examples=["03:00"])
+    """When, in local time, each helpdesk is compared with what the hub holds, once a night; empty: never."""
     senders: int = Field(4, ge=1, le=64, examples=[4])
     one_core: bool = Field(True, examples=[False])
     """Keep ``hub run`` to one core: its threads take turns anyway, and on several cores each turn costs more."""
@@ -125,6 +137,8 @@ class Connection(Table):
     brand: str = Field("", examples=["Acme"])
     country: str = Field("", examples=["IT"])
     enabled: bool = True
+    wins: Mapping[Mirrored, Winner] = Field(default_factory=dict, examples=['{ priority = "hub" }'])
+    """Of a sink: whose value holds where both sides have one. What is not named, the helpdesk decides."""
     settings: Mapping[str, Any] = Field(default_factory=dict, repr=False)
     from_outside: frozenset[str] = frozenset()
 
@@ -134,7 +148,7 @@ class Connection(Table):
         return f"connections.{self.name}"
 
 
-OWN_KEYS = ("connector", "mode", "brand", "country", "enabled")
+OWN_KEYS = ("connector", "mode", "brand", "country", "enabled", "wins")
 """The keys of a connection's block that are the hub's; all others are the connector's."""
 
 

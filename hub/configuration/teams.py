@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, get_args
+from datetime import datetime
+from typing import Annotated, Self, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from hub.configuration.hub_file import Table
+from hub.configuration.shifts import Holiday, Shift
 from hub.sdk import Kind
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -38,16 +40,46 @@ Several = Annotated[tuple[str, ...], BeforeValidator(_several)]
 """One text or a list of texts."""
 
 
+def _member(value: object) -> object:
+    return {"agent": value} if isinstance(value, str) else value
+
+
+class Member(Table):
+    """One person of a team. ``agent`` is the e-mail address, id or login name in the helpdesk; what is said here counts
+    besides what the helpdesk says, ``capacity`` instead of it."""
+
+    agent: str = Field(min_length=1, examples=["anna@example.com"])
+    skills: Several = Field((), examples=["refunds"])
+    languages: Several = Field((), examples=["it"])
+    capacity: int | None = Field(None, ge=1, examples=[10])
+
+
 class Team(Table):
     """The people who answer one sort of request. ``sink`` names the connection they work in, ``group`` their queue
-    there."""
+    there. ``capacity`` is how many open tickets one agent has at most; outside of the ``shifts`` and on ``holidays``
+    no agent is named."""
 
     name: str = Field(exclude=True)
     sink: str = Field(min_length=1, examples=["acme-zendesk"])
     group: str = Field("", examples=["Billing"])
-    members: tuple[str, ...] = Field((), examples=[["anna@example.com"]])
-    languages: tuple[str, ...] = Field((), examples=[["it", "en"]])
+    members: tuple[Annotated[Member, BeforeValidator(_member)], ...] = Field((), examples=[["anna@example.com"]])
+    languages: Several = Field((), examples=[["it", "en"]])
+    capacity: int | None = Field(None, ge=1, examples=[10])
+    shifts: tuple[Shift, ...] = Field(
+        (), examples=['[{ days = "mon-fri", hours = "09:00-18:00", time_zone = "Europe/Rome" }]']
+    )
+    holidays: tuple[Holiday, ...] = Field((), examples=[["12-25", "2027-04-05"]])
     label: LabelIn = Field(Label(), examples=['{ en = "Billing", it = "Fatturazione" }'])
+
+    @model_validator(mode="after")
+    def _holidays_have_a_zone(self) -> Self:
+        if self.holidays and not self.shifts:
+            raise ValueError("holidays need shifts, which say the time zone: add shifts")
+        return self
+
+    def on_shift(self, now: datetime) -> bool:
+        """True when somebody works at ``now``; a team without shifts always does."""
+        return not self.shifts or any(shift.covers(now, self.holidays) for shift in self.shifts)
 
 
 class Route(Table):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from hub.configuration import Team
-from hub.flow import track
+from hub.flow import staff, track
 from hub.flow.hub import Hub
-from hub.store import Row, Tx, tickets
+from hub.store import Connection, Row, Tx, tickets
+from hub.store import staff as people_there
 
 
 def team_for(hub: Hub, *, source: str, fields: dict[str, str]) -> Team:
@@ -26,6 +27,16 @@ def team_for(hub: Hub, *, source: str, fields: dict[str, str]) -> Team:
     )
 
 
+def agent_for(hub: Hub, connection: Connection, team: Team, fields: dict[str, str]) -> str:
+    """The agent of a ticket: who a router named, else who is free in the team; empty: the group decides."""
+    named = fields.get("agent", "")
+    if named:
+        return named
+    language, category = fields.get("language", ""), fields.get("category", "")
+    person = staff.pick(hub, connection, team, category=category, language=language, now=hub.now())
+    return person.id if person else ""
+
+
 def is_second_step(ticket: Row[Any]) -> bool:
     """True when a single agent was named: the record is opened first, then assigned.
 
@@ -41,7 +52,9 @@ def assign(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, agent: str = "") -
     """
     team = hub.teams.teams.get(ticket.team) or hub.teams.default
     now = hub.now()
-    tickets.add_event(tx, ticket.id, "assigned", now=now, actor="hub", team=team.name, agent=agent)
+    known = people_there.find(tx.connection, ticket.sink, agent)
+    name = known.name if known is not None and known.name else agent
+    tickets.add_event(tx, ticket.id, "assigned", now=now, actor="hub", team=team.name, agent=name)
     track.tell_sink(
         hub,
         tx,

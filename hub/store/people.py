@@ -94,6 +94,7 @@ def part(tx: Tx, identity_id: int, *, evidence: str, now: datetime) -> int | Non
     customer = int(before or rows.insert_id(tx, t.customer, {"name": name, "created_at": now}))
     values = {"customer_id": customer, "identity_id": identity_id, "evidence": evidence, "created_at": now}
     rows.insert(tx, t.customer_link, values)
+    tx.customers.pop(identity_id, None)
     return customer
 
 

@@ -95,3 +95,8 @@ def link_comment(
 def change_comment(tx: Tx, link_id: int, **values: Any) -> None:
     """Set columns of a comment link."""
     rows.change(tx, t.comment_link, {"id": link_id}, values)
+
+
+def by_id(connection: Connection, link_id: int) -> Row[Any]:
+    """One record link."""
+    return rows.one(connection, t.record_link, {"id": link_id})

@@ -11,12 +11,15 @@ consent = Table(  # a person was sent to a vendor's page and is expected back
     "consent",
     metadata,
     Column("state", String(64), primary_key=True),  # a digest: the state itself travels through browsers
+    Column("kind", String(8), nullable=False),  # consent, or link: for a person who holds the rights
     Column("connection", String(60), nullable=False),
     text_column("actor"),
     text_column("redirect_url"),
-    Column("verifier", Text, nullable=False),  # encrypted
+    Column("verifier", Text),  # encrypted; gone once it was used
+    Column("staged", Text),  # encrypted: what the consent brought, until it is known whose account it is
     Column("choices", Json),
     text_column("outcome"),
+    text_column("detail"),
     Column("created_at", Utc, nullable=False),
     Column("expires_at", Utc, nullable=False),
     Column("done_at", Utc),
@@ -49,6 +52,7 @@ past_ticket = Table(  # what a helpdesk had before or beside us; text and people
     text_column("group_name"),
     text_column("solver"),
     Column("tags", Json),
+    count("comments"),
     Column("content", Text, nullable=False),
     Column("created_at", Utc, nullable=False),
     Column("updated_at", Utc, nullable=False),
@@ -82,9 +86,11 @@ certificate = Table(  # both sides counted and compared
     flag("whole"),
     count("records"),
     count("comments"),
+    count("moving"),  # records with something on its way: not compared
+    count("found"),
+    count("repaired"),
     Column("differences", Json),
     text_column("ours"),
     text_column("theirs"),
-    count("repaired"),
     Index("ix_certificate_connection_at", "connection", "at"),
 )

@@ -194,6 +194,7 @@ ticket = Table(
     Column("last_person_at", Utc, nullable=False),
     Column("answered_at", Utc),
     flag("automation_stopped"),
+    flag("not_ours"),  # an agent said so: no answer, and what comes does not reopen it
     Column("version", BIG, nullable=False, default=1),
     Index("ix_ticket_identity_id", "identity_id", "connection", "id"),
     Index("ix_ticket_created_at", "created_at"),

@@ -15,6 +15,7 @@ REASONS = {
         (r"a newer draft: .*", "why.newer_draft"),
         (r"folded into (?P<number>\d+)", "why.folded"),
         (r"tried again by hand", "why.retried"),
+        (r"not for us", "why.not_for_us"),
         (r"written by an automatism \((?P<via>.*)\)", "why.automatic"),
         (r"written by the role (?P<role>.*)", "why.role"),
         (r"an internal note", "why.note"),

@@ -145,7 +145,7 @@ BREAKS = {
     ),
     "no display name": (GOOD.replace('display_name = "Desk"', ""), "has no display_name"),
     "abstract": (GOOD.replace("def deliver(", "def send("), "Desk does not implement deliver"),
-    "no role": (GOOD.replace("Desk(Sink, DeliversTickets)", "Desk(Sink)"), "has no role; a sink can have: Completes"),
+    "no role": (GOOD.replace("Desk(Sink, DeliversTickets)", "Desk(Sink)"), "has no role; a sink can have: AsksConsent"),
     "strange role": (
         GOOD.replace("DeliversTickets):", "DeliversTickets, RepliesInPublic):").replace(
             "Account,", "Account, RepliesInPublic,"

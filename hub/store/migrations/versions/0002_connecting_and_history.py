@@ -14,15 +14,19 @@ BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Add them."""
     op.add_column("delivery", sa.Column("memo", sa.Text(), nullable=True))
+    op.add_column("ticket", sa.Column("not_ours", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.create_table(
         "consent",
         sa.Column("state", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("connection", sa.String(length=60), nullable=False),
         sa.Column("actor", sa.Text(), server_default="", nullable=False),
         sa.Column("redirect_url", sa.Text(), server_default="", nullable=False),
-        sa.Column("verifier", sa.Text(), nullable=False),
+        sa.Column("verifier", sa.Text(), nullable=True),
+        sa.Column("staged", sa.Text(), nullable=True),
         sa.Column("choices", sa.Text(), nullable=True),
         sa.Column("outcome", sa.Text(), server_default="", nullable=False),
+        sa.Column("detail", sa.Text(), server_default="", nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
         sa.Column("done_at", sa.BigInteger(), nullable=True),
@@ -53,6 +57,7 @@ def upgrade() -> None:
         sa.Column("group_name", sa.Text(), server_default="", nullable=False),
         sa.Column("solver", sa.Text(), server_default="", nullable=False),
         sa.Column("tags", sa.Text(), nullable=True),
+        sa.Column("comments", BIG, server_default="0", nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
@@ -91,10 +96,12 @@ def upgrade() -> None:
         sa.Column("whole", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("records", BIG, server_default="0", nullable=False),
         sa.Column("comments", BIG, server_default="0", nullable=False),
+        sa.Column("moving", BIG, server_default="0", nullable=False),
+        sa.Column("found", BIG, server_default="0", nullable=False),
+        sa.Column("repaired", BIG, server_default="0", nullable=False),
         sa.Column("differences", sa.Text(), nullable=True),
         sa.Column("ours", sa.Text(), server_default="", nullable=False),
         sa.Column("theirs", sa.Text(), server_default="", nullable=False),
-        sa.Column("repaired", BIG, server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_certificate")),
     )
     op.create_index("ix_certificate_connection_at", "certificate", ["connection", "at"], unique=False)

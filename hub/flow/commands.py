@@ -1,0 +1,319 @@
+"""What agents tell the hub by a tag on a record (``hub.sdk.COMMANDS``): each is obeyed once, and its tag removed.
+
+A helpdesk does not say who set a tag. A tag that a trigger or an automation set counts as an agent's word: an admin
+wrote that rule, and customers cannot set tags. What a command cannot do is said in an internal note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub.configuration import Team
+from hub.flow import assign, collect, compose, field_rules, files, texts, track
+from hub.flow.hub import Hub
+from hub.sdk import COMMANDS, Command, RecordChanged, UpdateFields, category_tag
+from hub.sdk.commands import CATEGORY_TAG_PREFIX, SEND_DRAFT
+from hub.store import Row, Tx, connections, deliveries, messages, people, sent, tickets
+
+MOST_COPIES = 20
+"""Of one answer, to the other conversations of its ticket: one human act, but not without bounds."""
+COPIES_APART = timedelta(seconds=30)
+
+
+@dataclass
+class Order:
+    """A command at work. ``tag`` is as the helpdesk has it; what goes back to the record is gathered in ``notes`` and
+    ``fields`` (of ``UpdateFields``)."""
+
+    hub: Hub
+    tx: Tx
+    ticket: Row[Any]
+    actor: str
+    now: datetime
+    cause: str
+    tag: str = ""
+    notes: list[str] = field(default_factory=list)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, name: str, **values: object) -> None:
+        """Add a note of the texts."""
+        self.notes.append(texts.note(name, self.hub.language, **values))
+
+    def change(self, **values: Any) -> None:
+        """Set columns of the ticket."""
+        self.ticket = tickets.change(self.tx, self.ticket.id, now=self.now, **values)
+
+
+def obey(hub: Hub, tx: Tx, row: Row[Any], ticket: Row[Any], event: RecordChanged, mirrored: dict[str, Any]) -> None:
+    """Do what the tags of a record say and were not obeyed for yet; ``mirrored`` keeps those in ``obeyed``.
+
+    A tag stays until its removal has arrived: until then it is no new word, afterwards it is.
+    """
+    if event.tags is None:
+        return
+    given = _given(event.tags)
+    before = mirrored.pop("obeyed", ())
+    if not given:
+        return
+    mirrored["obeyed"] = [tag for _, tag in given]
+    updates = sent.updates(tx.connection, ticket.id, row.connection)
+    new = [one for one in given if _is_new(updates, one[1], known=one[1] in before, at=event.changed_at)]
+    if not new:
+        return
+    actor = event.assignee.name if event.assignee and event.assignee.name else "agent"
+    order = Order(hub, tx, ticket, actor, hub.now(), cause=f"command:{row.event_key}")
+    for command, order.tag in new:
+        _DOES[command.name](order)
+    note = "\n\n".join(order.notes)
+    gone = tuple(tag for _, tag in new)
+    track.tell_sink(
+        hub,
+        tx,
+        track.fresh(tx, ticket.id),
+        cause=order.cause,
+        now=order.now,
+        by_person=True,
+        soon=True,
+        note=note,
+        tags_remove=gone,
+        **order.fields,
+    )
+
+
+def _given(tags: Sequence[str]) -> list[tuple[Command, str]]:
+    """The commands among a record's tags, what waits as a draft first: another may speak of the answer it releases."""
+    found = [
+        (command, tag)
+        for command in COMMANDS
+        for tag in tags
+        if (tag.startswith(command.tag) if command.takes_category else tag == command.tag)
+    ]
+    return sorted(found, key=lambda one: one[0] is not SEND_DRAFT)
+
+
+def _is_new(updates: Sequence[Row[Any]], tag: str, *, known: bool, at: datetime) -> bool:
+    """True when a tag that a record had ``at`` a time was set after our last removal of it, if there was one."""
+    for update in updates:
+        if tag in UpdateFields.model_validate_json(update.body).tags_remove:
+            removed = field_rules.arrived(update)
+            return removed is not None and removed < at
+    return not known
+
+
+# --- the commands ----------------------------------------------------------------------------------------------------
+
+
+def _accept(order: Order) -> None:
+    """The ticket stays; what sorted it has done its part. Takes "not for us" back."""
+    tx, ticket = order.tx, order.ticket
+    tx.write_later()
+    if not ticket.not_ours and tickets.happened(tx.connection, ticket.id, "accepted"):
+        order.say("command_accepted_already")
+        return
+    if ticket.not_ours:
+        order.change(not_ours=False)
+    tickets.add_event(tx, ticket.id, "accepted", now=order.now, actor=order.actor, category=ticket.category)
+
+
+def _not_for_us(order: Order) -> None:
+    """Solved, and marked so that nothing is said to the customer and nothing they add reopens it."""
+    tx, ticket = order.tx, order.ticket
+    if ticket.not_ours:
+        order.say("command_not_ours_already")
+        return
+    for draft in deliveries.parked_with(tx.connection, ticket.id, compose.DRAFT):
+        deliveries.change(tx, draft.id, state="discarded", reason="not for us", done_at=order.now)
+    ended = {} if ticket.status in ("solved", "closed") else {"status": "solved", "solved_at": order.now}
+    order.change(not_ours=True, **ended)
+    if ended:
+        order.fields["status"] = "solved"
+    data = {"kind": ticket.kind, "category": ticket.category, "team": ticket.team, "language": ticket.language}
+    tickets.add_event(tx, ticket.id, "not_for_us", now=order.now, actor=order.actor, **data)
+
+
+def _other_category(order: Order) -> None:
+    hub, tx, ticket = order.hub, order.tx, order.ticket
+    name = next((one for one in hub.categories if category_tag(one) == order.tag), None)
+    if name is None:
+        known = ", ".join(sorted(map(category_tag, hub.categories)))
+        order.say("command_no_such_category", category=order.tag.removeprefix(CATEGORY_TAG_PREFIX), tags=known or "-")
+        return
+    if name == ticket.category:
+        order.say("command_category_already", category=_label(hub, name))
+        return
+    found = _collected_anew(order, name)
+    missing = collect.missing_fields(hub.categories[name], found)
+    order.change(category=name, fields=hub.encrypt_json(found), missing=missing)
+    team = _team_anew(order)
+    data = {
+        **({"old": ticket.category} if ticket.category else {}),
+        "category": name,
+        "kind": ticket.kind,
+        "team": team.name,
+    }
+    tickets.add_event(tx, ticket.id, "category_changed", now=order.now, actor=order.actor, **data)
+    order.say("command_category_changed", category=_label(hub, name), team=_team_label(hub, team))
+    if missing:
+        order.say("command_missing", fields=_labels(order))
+
+
+def _collected_anew(order: Order, name: str) -> dict[str, str]:
+    """What the customer has said already, read again for the fields of another category."""
+    hub, ticket = order.hub, order.ticket
+    known: dict[str, str] = hub.decrypt_json(ticket.fields)
+    found = known
+    for message in messages.of_ticket(order.tx.connection, ticket.id):
+        if message.direction == "inbound" and message.deleted_at is None:
+            found = collect.find_fields(hub.categories[name], message.text, found)
+    new = {key: value for key, value in found.items() if key not in known}
+    if new:
+        order.fields["fields"] = {**order.fields.get("fields", {}), **new}
+        tickets.add_event(order.tx, ticket.id, "fields_collected", now=order.now, actor="hub", names=sorted(new))
+    return found
+
+
+def _team_anew(order: Order) -> Team:
+    """The team of the new category, with somebody who is free there. A record does not move to another helpdesk."""
+    hub, tx, ticket = order.hub, order.tx, order.ticket
+    fields = {name: getattr(ticket, name) for name in ("kind", "language", "category")}
+    team = assign.team_for(hub, source=ticket.connection, fields=fields)
+    present = hub.teams.teams.get(ticket.team) or hub.teams.default
+    if team.name == present.name:
+        return present
+    if team.sink != present.sink:
+        order.say("command_other_helpdesk", team=_team_label(hub, team), sink=team.sink)
+        return present
+    agent = assign.agent_for(hub, tx.connection, team, fields)
+    order.change(team=team.name, agent=agent)
+    order.fields.update(group=team.group, agent=agent)
+    tickets.add_event(tx, ticket.id, "assigned", now=order.now, actor="hub", team=team.name, agent=agent)
+    return team
+
+
+def _wrong_person(order: Order) -> None:
+    """The author of the newest message is parted from the customer they were joined with."""
+    tx, ticket = order.tx, order.ticket
+    last = messages.last_inbound(tx.connection, ticket.id)
+    author = last.identity_id if last is not None and last.identity_id else ticket.identity_id
+    evidence = f"parted by {order.actor} in {ticket.code}"
+    tx.write_later()
+    customer = people.part(tx, author, evidence=evidence, now=order.now)
+    if customer is None and author == ticket.identity_id:
+        order.say("command_not_joined")
+        return
+    if customer is not None:
+        tickets.of_identity(tx, author, customer_id=customer)
+    own = customer if customer is not None else people.customer_of(tx, author)
+    order.change(identity_id=author, customer_id=own)
+    person = people.as_identity(people.identity_by_id(tx.connection, author))
+    tickets.add_event(tx, ticket.id, "person_parted", now=order.now, actor=order.actor, identity=person.label)
+    order.say("command_parted", person=person.label, network=person.network)
+
+
+def _publish_to_all(order: Order) -> None:
+    """The last answer goes to the ticket's other conversations too, one after the other."""
+    hub, tx, ticket = order.hub, order.tx, order.ticket
+    message_id = sent.last_answer(tx.connection, ticket.id)
+    if message_id is None:
+        waits = deliveries.parked_with(tx.connection, ticket.id, compose.DRAFT)
+        order.say("command_draft_first" if waits else "command_no_answer", tag=SEND_DRAFT.tag)
+        return
+    answer, told = messages.by_id(tx.connection, message_id), sent.told(tx.connection, message_id)
+    copies, refused = 0, list[str]()
+    others = [one for one in tickets.conversations(tx.connection, ticket.id) if compose.lane_of(one.id) not in told]
+    for conversation in others[:MOST_COPIES]:
+        under = messages.last_inbound_of(tx.connection, conversation.id)
+        if under is None:
+            continue
+        attached = files.stored(answer)
+        planned = compose.plan(
+            hub, tx.connection, ticket, answer.text, now=order.now, under=under, attachments=attached
+        )
+        if planned.refused:
+            refused.append(texts.reason(planned.refused, hub.language, **dict(planned.values)))
+            continue
+        source = conversation.connection
+        watching = connections.get(tx.connection, source).mode == "observe"
+        compose.put_out(
+            tx,
+            ticket,
+            planned,
+            under=under,
+            source=source,
+            message_id=message_id,
+            cause=f"all:{message_id}:{conversation.id}",
+            now=order.now,
+            state=("discarded", "observe mode: nothing is published") if watching else ("waiting", ""),
+            due_at=order.now + copies * COPIES_APART,
+        )
+        if not watching:
+            cause = f"all:{message_id}:{conversation.id}"
+            compose.tell_left(hub, tx, ticket, planned, cause=cause, now=order.now)
+        copies += 1
+        tx.after_commit.append(lambda source=source: hub.nudge(source))  # type: ignore[misc]
+    if copies:
+        tickets.add_event(
+            tx, ticket.id, "published_to_all", now=order.now, actor=order.actor, message=message_id, number=copies
+        )
+    order.say("command_copies" if copies else "command_no_other", number=copies)
+    if len(others) > MOST_COPIES:
+        order.say("command_too_many", number=len(others) - MOST_COPIES, most=MOST_COPIES)
+    for reason in dict.fromkeys(refused):
+        order.say("command_copy_refused", number=refused.count(reason), reason=reason)
+
+
+def _stop_updates(order: Order) -> None:
+    if order.ticket.automation_stopped:
+        order.say("command_stopped_already")
+        return
+    order.change(automation_stopped=True)
+    tickets.add_event(order.tx, order.ticket.id, "updates_stopped", now=order.now, actor=order.actor)
+
+
+def _ask_again(order: Order) -> None:
+    """Recorded for whoever asks customers; the agent learns what is still missing."""
+    tx, ticket = order.tx, order.ticket
+    if not ticket.missing:
+        order.say("command_nothing_missing")
+    elif ticket.automation_stopped:
+        order.say("command_asks_nothing", fields=_labels(order))
+    else:
+        names = list(ticket.missing)
+        tickets.add_event(tx, ticket.id, "asked_again", now=order.now, actor=order.actor, names=names)
+        order.say("command_missing", fields=_labels(order))
+
+
+def _send_draft(order: Order) -> None:
+    if not compose.release_drafts(order.hub, order.tx, order.ticket, actor=order.actor, now=order.now):
+        order.say("command_no_draft")
+
+
+def _label(hub: Hub, category: str) -> str:
+    known = hub.categories.get(category)
+    return (known.label.in_language(hub.language) if known else "") or category
+
+
+def _team_label(hub: Hub, team: Team) -> str:
+    return team.label.in_language(hub.language) or team.name
+
+
+def _labels(order: Order) -> str:
+    """The missing fields in the agents' language."""
+    category = order.hub.categories.get(order.ticket.category)
+    named = {one.name: one.label.in_language(order.hub.language) for one in category.fields} if category else {}
+    return ", ".join(named.get(name) or name for name in order.ticket.missing or ())
+
+
+_DOES: dict[str, Callable[[Order], None]] = {
+    "accept": _accept,
+    "not_for_us": _not_for_us,
+    "other_category": _other_category,
+    "wrong_person": _wrong_person,
+    "publish_to_all": _publish_to_all,
+    "stop_updates": _stop_updates,
+    "ask_again": _ask_again,
+    "send_draft": _send_draft,
+}

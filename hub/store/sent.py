@@ -1,0 +1,47 @@
+"""What the hub sent, or is about to send, for one ticket: to its record, and to the customer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from hub.store import tables as t
+
+LIVE = ("waiting", "claimed", "sending", "unknown")
+
+
+def updates(connection: Connection, ticket_id: int, sink: str, *, most: int = 20) -> Sequence[Row[Any]]:
+    """The newest field updates of a ticket's record that arrived or still may, newest first."""
+    columns = t.delivery.c
+    query = select(t.delivery).where(
+        columns.ticket_id == ticket_id,
+        columns.connection == sink,
+        columns.verb == "update_fields",
+        columns.state.in_((*LIVE, "done")),
+    )
+    return connection.execute(query.order_by(columns.id.desc()).limit(most)).all()
+
+
+def last_answer(connection: Connection, ticket_id: int) -> int | None:
+    """The message that was last published as an answer, or is on its way; ``None``: there is none."""
+    columns = t.delivery.c
+    query = select(columns.message_id).where(
+        columns.ticket_id == ticket_id,
+        columns.verb == "reply",
+        columns.message_id.is_not(None),
+        columns.state.in_((*LIVE, "done")),
+    )
+    return connection.execute(query.order_by(columns.message_id.desc()).limit(1)).scalar()
+
+
+def told(connection: Connection, message_id: int) -> set[str]:
+    """The lanes an answer went to, is going to, or stopped in."""
+    query = (
+        select(t.lane.c.key)
+        .join(t.delivery, t.delivery.c.lane_id == t.lane.c.id)
+        .where(t.delivery.c.message_id == message_id, t.delivery.c.verb == "reply")
+        .where(t.delivery.c.state.not_in(("superseded", "discarded")))
+    )
+    return set(connection.execute(query).scalars())
