@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hub.cli.connecting import connect
+from hub.cli.credentials import credentials_json, standings_of, tell_credentials
 from hub.cli.opening import Stop, actor, config_option, json_option, load_catalogue, load_config, must_know, open_hub
+from hub.cli.proving import prove
+from hub.cli.removing import remove
 from hub.cli.vendor_setup import setup
 
 if TYPE_CHECKING:
@@ -30,13 +34,18 @@ def list_connections(config_path: Path | None, as_json: bool) -> None:
     from hub.work.assembly import utc_now
 
     config = load_config(config_path)
-    with open_hub(config) as hub, hub.store.read() as connection:
-        rows = views.overview(connection, utc_now())
+    with open_hub(config) as hub:
+        with hub.store.read() as connection:
+            rows = views.overview(connection, utc_now())
+        standings = standings_of(hub, config)
     if as_json:
         webhooks = _webhooks(config, rows)
-        print_json([{**as_dict(row), "webhook": webhooks[row.name]} for row in rows])
+        told = {row.name: credentials_json(standings.get(row.name)) for row in rows}
+        print_json([{**as_dict(row), "webhook": webhooks[row.name], **told[row.name]} for row in rows])
         return
     print_connections(rows)
+    for name, standing in standings.items():
+        tell_credentials(name, standing, soon_only=True)
 
 
 @connections.command()
@@ -54,11 +63,14 @@ def show(name: str, config_path: Path | None, as_json: bool) -> None:
         must_know(hub.connected, name)
         with hub.store.read() as connection:
             (row,) = (one for one in views.overview(connection, utc_now()) if one.name == name)
+        standing = standings_of(hub, config).get(name)
     facts = {**as_dict(row), "webhook": _webhooks(config, [row])[name]}
     if as_json:
-        print_json(facts)
+        print_json({**facts, **credentials_json(standing)})
         return
     print_facts((key.replace("_", " "), value) for key, value in facts.items())
+    if standing is not None:
+        tell_credentials(name, standing)
 
 
 def _webhooks(config: HubConfig, rows: list[ConnectionView]) -> dict[str, str]:
@@ -75,6 +87,16 @@ def _webhooks(config: HubConfig, rows: list[ConnectionView]) -> dict[str, str]:
     return found
 
 
+def _tried_again(row: ConnectionView) -> str:
+    """When a failing connection is tried next; empty when that is now, or up to a person."""
+    from datetime import UTC, datetime
+
+    times = [at for at in (row.blocked_until, row.next_poll_at) if at is not None]
+    if row.paused or not times or max(times) <= datetime.now(UTC):
+        return ""
+    return f"{max(times).astimezone():%H:%M:%S}"
+
+
 def print_connections(rows: list[ConnectionView], *, running: bool = True) -> None:
     """The table of ``connections list`` and ``status``; nothing is in good health while the hub does not run."""
     from hub.cli.printing import ago, print_table
@@ -82,6 +104,8 @@ def print_connections(rows: list[ConnectionView], *, running: bool = True) -> No
     lines = []
     for row in rows:
         trouble = row.paused or (row.last_error if row.health != "ok" else "")
+        if trouble and running and (again := _tried_again(row)):
+            trouble += f"; tries again at {again}"
         who = row.handle or row.fingerprint
         lines.append(
             (
@@ -119,6 +143,7 @@ def check(name: str, config_path: Path | None, as_json: bool) -> None:
     """
     from hub.cli.printing import print_facts, print_json
     from hub.flow import check as checking
+    from hub.flow import radar
     from hub.sdk import ConnectorError
     from hub.store import connections as rows
 
@@ -130,14 +155,16 @@ def check(name: str, config_path: Path | None, as_json: bool) -> None:
             raise Stop(f"{name}: {type(error).__name__}: {error.summary}") from error
         with hub.store.read() as connection:
             row = rows.get(connection, name)
+        standing = radar.look(hub, name)
     if as_json:
-        print_json({**account.model_dump(mode="json"), "paused": row.paused})
+        print_json({**account.model_dump(mode="json"), "paused": row.paused, **credentials_json(standing)})
     else:
         who = account.handle or account.display_name
         print_facts([("connection", name), ("account", who), ("address", account.url)])
         print_facts([("fingerprint", account.fingerprint), *account.details.items()])
         if row.paused:
             print_facts([("paused", row.paused)])
+        tell_credentials(name, standing)
     if row.paused_by == "hub":  # a person's pause is no refusal
         raise Stop(
             f"{name} is paused, its queue is kept: {row.paused}.\n"
@@ -189,4 +216,5 @@ def mode(name: str, mode: str, config_path: Path | None) -> None:
     click.echo(f"{name} is in mode {mode}." if changed else f"{name} was in mode {mode} already.")
 
 
-connections.add_command(setup)
+for command in (connect, setup, prove, remove):
+    connections.add_command(command)

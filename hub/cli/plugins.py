@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from hub.cli.installing import install, reach_words, remove, tell_hints
 from hub.cli.opening import Stop, json_option
 from hub.cli.scaffold import new
+
+if TYPE_CHECKING:
+    from hub.sdk.policy import Limit, Policy
 
 
 @click.group()
@@ -24,7 +28,7 @@ plugins.add_command(remove)
 @plugins.command("list")
 @json_option
 def list_plugins(as_json: bool) -> None:
-    """Every installed connector and router, and what is broken.
+    """Every installed connector and router, whether somebody proved it with its vendor, and what is broken.
 
     As JSON: an object with the lists "plugins" and "broken", as `show` prints it for one name.
     """
@@ -36,10 +40,18 @@ def list_plugins(as_json: bool) -> None:
         print_json({"plugins": catalogue.plugins, "broken": catalogue.broken})
         return
     rows = [
-        (one.name, one.side, one.display_name, one.tier, f"{one.distribution} {one.version}", one.roles)
+        (
+            one.name,
+            one.side,
+            one.display_name,
+            one.tier,
+            one.proven_live or "never" if one.side != "router" else "",
+            f"{one.distribution} {one.version}",
+            one.roles,
+        )
         for one in catalogue.plugins
     ]
-    columns = ("name", "side", "speaks to", "tier", "from", "can")
+    columns = ("name", "side", "speaks to", "tier", "proven live", "from", "can")
     whole = ("name", "side", "tier")
     print_table(columns, rows, empty="No plugin is installed.", whole=whole, dispensable=("from", "tier"))
     for broken in catalogue.broken:
@@ -50,7 +62,7 @@ def list_plugins(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """What NAME can do and every setting it takes.
+    """What NAME can do, every setting it takes, and its vendor's dated rules.
 
     As JSON: the object of `list`, with what bears NAME only (a source and a sink may have the same name).
     """
@@ -74,6 +86,7 @@ def show(name: str, as_json: bool) -> None:
             [
                 *facts,
                 ("tier", f"{one.tier}, as its author claims" if one.tier else "none claimed"),
+                ("proven live", one.proven_live or "never" if one.side != "router" else ""),
                 ("may reach", reach_words(one.reaches) if one.side != "router" else ""),
                 ("from", f"{one.distribution} {one.version}"),
                 ("lies in", one.folder),
@@ -92,8 +105,35 @@ def show(name: str, as_json: bool) -> None:
         ]
         columns = ("setting", "type", "default", "example", "what it is")
         print_table(columns, rows, empty="It takes no settings.", whole=("setting",), dispensable=("type",))
+        _print_policy(one.policy)
         if one.folder:
             tell_hints(read_folder(Path(one.folder)).hints)
+
+
+def _print_policy(policy: Policy) -> None:
+    """What the vendor retires and how much it allows, each with its page."""
+    from hub.cli.printing import clean
+
+    if policy.checked:
+        click.echo(f"\nThe vendor's rules, as compared with its pages on {policy.checked}:")
+    for one in policy.retirements:
+        click.echo(f"\n  {one.on}  {clean(one.what)}")
+        for text in (one.instead and f"instead: {clean(one.instead)}", clean(one.source)):
+            if text:
+                click.echo(f"              {text}")
+    for limit in policy.limits:
+        click.echo(f"\n  limit       {clean(limit.what)}{_amount(limit)}\n              {clean(limit.source)}")
+
+
+def _amount(limit: Limit) -> str:
+    told = []
+    if limit.calls is not None:
+        told.append(f"{limit.calls} calls" + (f" in {limit.per_seconds:g} s" if limit.per_seconds else ""))
+    if limit.concurrent is not None:
+        told.append(f"{limit.concurrent} at once")
+    if limit.objects is not None:
+        told.append(f"{limit.objects} in all")
+    return f" ({', '.join(told)})" if told else ""
 
 
 def _needed(required: bool, default: str) -> str:

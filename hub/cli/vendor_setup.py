@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,15 +12,13 @@ from hub.cli.opening import Misused, Stop, config_option, json_option, keep_priv
 
 if TYPE_CHECKING:
     from hub.flow.hub import Hub
-    from hub.sdk import SetsUp, SetupStep
-
-SHORTEST_SECRET = 4
-"""A secret of fewer letters would blot out half of the words around it."""
+    from hub.sdk import SetupStep
 
 
 @click.command()
 @click.argument("name")
 @click.option("--apply", "do", flag_value="apply", help="Do the missing steps that are the hub's.")
+@click.option("--dry-run", "do", flag_value=None, default=True, help="Only show the plan; so without any of these.")
 @click.option("--remove", "do", flag_value="remove", help="Take back what --apply made, and nothing else.")
 @config_option
 @json_option
@@ -34,7 +32,7 @@ def setup(name: str, do: str | None, config_path: Path | None, as_json: bool) ->
     "state": done, missing or unknown, "by": hub or person, and "instructions") and "ready".
     """
     from hub.cli.printing import print_json
-    from hub.sdk import ConnectorError
+    from hub.flow.set_up import SetupFailed, set_up, webhook_url
     from hub.store import migrate
 
     config = load_config(config_path)
@@ -45,20 +43,19 @@ def setup(name: str, do: str | None, config_path: Path | None, as_json: bool) ->
     migrate(config.database_url)
     with open_hub(config, with_connections=True) as hub:
         must_know(hub.connected, name)
-        connector, address = _able(hub, name), _webhook_url(hub, name)
+        _must_set_up(hub, name)
+        address = webhook_url(hub, name)
         try:
-            before = _hidden(hub, name, connector.plan_setup(address))
+            before = _told(set_up(hub, name, "plan"))
             if not as_json:
-                _show(f"{name}: the plan", before)
+                show_steps(f"{name}: the plan", before)
             steps = before
             if do == "apply":
-                steps = _hidden(hub, name, connector.apply_setup(address))
+                steps = _told(set_up(hub, name, "apply"))
             elif do == "remove":
-                steps = _hidden(hub, name, connector.remove_setup())
-        except ConnectorError as error:
-            raise Stop(_blotted(hub, name, f"{name}: {type(error).__name__}: {error.summary}")) from error
-        finally:
-            _count_calls(hub, name)
+                steps = _told(set_up(hub, name, "remove"))
+        except SetupFailed as error:
+            raise Stop(f"{name}: {error}") from error
     # After a removal every step that stays is a person's to do, whatever it was in the plan.
     left = steps if do == "remove" else [step for step in steps if step["state"] == "missing"]
     if as_json:
@@ -70,61 +67,16 @@ def setup(name: str, do: str | None, config_path: Path | None, as_json: bool) ->
         raise click.exceptions.Exit(1)
 
 
-def _able(hub: Hub, name: str) -> SetsUp:
-    """The connector, if it can set its vendor up."""
+def _must_set_up(hub: Hub, name: str) -> None:
+    """Raises :class:`Misused` when the connector cannot set its vendor up."""
     from hub.sdk import SetsUp
 
-    connector: Any = hub.instance(name)
-    if not isinstance(connector, SetsUp):
-        kind = connector.display_name
+    connector = hub.connected[name].connector
+    if not issubclass(connector, SetsUp):
         raise Misused(
-            f"{name}: there is nothing the hub can set up at {kind}. Its plugin says what a person does there: "
-            f"hub plugins show {connector.name}; then: hub connections check {name}"
+            f"{name}: there is nothing the hub can set up at {connector.display_name}. Its plugin says what a person "
+            f"does there: hub plugins show {connector.name}; then: hub connections check {name}"
         )
-    return connector
-
-
-def _webhook_url(hub: Hub, name: str) -> str:
-    """Where the vendor may call; empty without a public address, and for a connector that takes no webhook."""
-    from hub.sdk import ReceivesWebhooks
-
-    takes = hub.connected[name].has(ReceivesWebhooks)
-    return f"{hub.public_url}/hooks/{name}" if takes and hub.public_url else ""
-
-
-def _count_calls(hub: Hub, name: str) -> None:
-    from hub.store import connections
-
-    calls = hub.calls(name).take()
-    hub.store.run(lambda tx: connections.add_calls(tx, name, calls))
-
-
-def _hidden(hub: Hub, name: str, steps: Sequence[SetupStep]) -> list[dict[str, str]]:
-    """The steps without the connection's secrets, should a plugin have let one slip in."""
-    return [{key: _blotted(hub, name, value) for key, value in step.model_dump(mode="json").items()} for step in steps]
-
-
-def _blotted(hub: Hub, name: str, text: str) -> str:
-    for secret in _secrets(hub.connected[name].settings):
-        text = text.replace(secret, "***")
-    return text
-
-
-def _secrets(value: Any) -> Iterator[str]:
-    """Every secret among the settings, however deep."""
-    from pydantic import BaseModel, SecretStr
-
-    if isinstance(value, SecretStr):
-        if len(value.get_secret_value()) >= SHORTEST_SECRET:
-            yield value.get_secret_value()
-    elif isinstance(value, BaseModel):
-        for key in type(value).model_fields:
-            yield from _secrets(getattr(value, key))
-    elif isinstance(value, dict):
-        yield from _secrets(list(value.values()))
-    elif isinstance(value, list | tuple | set | frozenset):
-        for item in value:
-            yield from _secrets(item)
 
 
 def _tell_outcome(name: str, do: str | None, steps: list[dict[str, str]], left: list[dict[str, str]]) -> None:
@@ -132,10 +84,10 @@ def _tell_outcome(name: str, do: str | None, steps: list[dict[str, str]], left: 
         click.echo(f"\n{name}: everything the hub had made is removed.")
         return
     if do == "remove":
-        _show(f"\n{name}: what is left for a person to remove", steps)
+        show_steps(f"\n{name}: what is left for a person to remove", steps)
         return
     if do == "apply":
-        _show(f"\n{name}: after --apply", steps)
+        show_steps(f"\n{name}: after --apply", steps)
     if not left:
         unseen = [step for step in steps if step["state"] == "unknown"]
         seen = "; what is unknown the hub's credentials cannot see: look yourself" if unseen else ""
@@ -155,7 +107,11 @@ def _steps(steps: Sequence[object]) -> str:
     return "one step" if len(steps) == 1 else f"{len(steps)} steps"
 
 
-def _show(head: str, steps: list[dict[str, str]]) -> None:
+def _told(steps: Sequence[SetupStep]) -> list[dict[str, str]]:
+    return [step.model_dump(mode="json") for step in steps]
+
+
+def show_steps(head: str, steps: list[dict[str, str]]) -> None:
     """Each step with its state. Instructions stand unindented and unwrapped: they are there to be copied."""
     from hub.cli.printing import clean
 

@@ -20,10 +20,11 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from hub.catalogue import Catalogue
 from hub.configuration import HubConfig, secret_key
+from hub.flow import reach
 from hub.flow.hub import Hub
 from hub.flow.receive import MAX_BODY
-from hub.store import StoreBusy, connections
-from hub.web import actions, console, hooks, schemas, sessions, showing, translation
+from hub.store import StoreBusy, connections, reaching
+from hub.web import actions, callback, certificates, connect, console, hooks, schemas, sessions, showing, translation
 from hub.web.running import Running
 
 log = logging.getLogger("hub.web")
@@ -50,6 +51,35 @@ def create_app(
     started_at: datetime | None = None,
 ) -> Flask:
     """The web of one hub. A blueprint that claims ``/`` has it; otherwise ``/`` leads to the console."""
+    app, is_ours = _make(hub, config, catalogue, started_at)
+    for blueprint in (
+        hooks.blueprint,
+        schemas.blueprint,
+        sessions.blueprint,
+        console.blueprint,
+        actions.blueprint,
+        certificates.blueprint,
+        connect.blueprint,
+        callback.blueprint,
+        *blueprints,
+    ):
+        app.register_blueprint(blueprint)
+    if not any(rule.rule == "/" for rule in app.url_map.iter_rules()):
+        app.add_url_rule("/", endpoint="home", view_func=lambda: redirect("/console/"))
+    short_cut = hooks.ShortCut(app.wsgi_app, hub, is_ours=is_ours, headers=HEADERS)
+    return _wrapped(app, short_cut, config)
+
+
+def create_connecting_app(hub: Hub, config: HubConfig, catalogue: Catalogue) -> Flask:
+    """Only the public pages a person comes back to from a vendor: what answers while no hub runs."""
+    app, _ = _make(hub, config, catalogue, None)
+    app.register_blueprint(callback.blueprint)
+    return _wrapped(app, app.wsgi_app, config)
+
+
+def _make(
+    hub: Hub, config: HubConfig, catalogue: Catalogue, started_at: datetime | None
+) -> tuple[Flask, Callable[[str], bool]]:
     app = Flask("hub.web")
     app.config.update(
         SECRET_KEY=hmac.new(secret_key(config), b"hub.web session cookie", hashlib.sha256).digest(),
@@ -66,24 +96,17 @@ def create_app(
     app.extensions["hub"] = Running(hub, config, catalogue, started_at or hub.now())
     translation.install(app, default=config.hub.language)
     showing.install(app)
+    connect.install(app)
     is_ours = _host_check(allowed_hosts(config))
     app.before_request(lambda: _check_host(is_ours))
     app.after_request(_add_headers)
     app.register_error_handler(Exception, _show_error)
     app.add_url_rule("/healthz", view_func=healthz)
-    for blueprint in (
-        hooks.blueprint,
-        schemas.blueprint,
-        sessions.blueprint,
-        console.blueprint,
-        actions.blueprint,
-        *blueprints,
-    ):
-        app.register_blueprint(blueprint)
-    if not any(rule.rule == "/" for rule in app.url_map.iter_rules()):
-        app.add_url_rule("/", endpoint="home", view_func=lambda: redirect("/console/"))
-    short_cut = hooks.ShortCut(app.wsgi_app, hub, is_ours=is_ours, headers=HEADERS)
-    app.wsgi_app = _with_ascii_query(short_cut)  # type: ignore[method-assign]
+    return app, is_ours
+
+
+def _wrapped(app: Flask, wsgi_app: Any, config: HubConfig) -> Flask:
+    app.wsgi_app = _with_ascii_query(wsgi_app)  # type: ignore[method-assign]
     if config.hub.trusted_proxies:
         app.wsgi_app = _behind(app.wsgi_app, config.hub.trusted_proxies)  # type: ignore[method-assign]
     return app
@@ -109,10 +132,14 @@ def _host_check(allowed: Sequence[str]) -> Callable[[str], bool]:
     return is_ours
 
 
-def _check_host(is_ours: Callable[[str], bool]) -> None:
+def _check_host(is_ours: Callable[[str], bool]) -> Response | None:
     # A load balancer asks for /healthz by address; it shows nothing.
-    if request.path != "/healthz" and not is_ours(request.host):
+    if request.path == "/healthz" or is_ours(request.host):
+        return None
+    if not request.path.startswith(reach.PATH):
         abort(400, "this host name is not in allowed_hosts")
+    # The hub asks itself under its public name, and must learn what is wrong.
+    return Response(reaching.NOT_OUR_NAME + "\n", 400, content_type="text/plain; charset=utf-8")
 
 
 def _with_ascii_query(app: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 
+from hub.flow import radar
 from hub.sdk import ReceivesWebhooks
 from hub.store import connections, views
 from hub.store.tables import DELIVERY_STATES, INBOX_STATES
@@ -39,7 +40,8 @@ def overview() -> str:
     """Every connection at a glance."""
     running = Running.here()
     with running.hub.store.read() as read:
-        return page("console/overview.html", read, started_at=running.started_at)
+        standings = radar.standings(running.hub)
+        return page("console/overview.html", read, started_at=running.started_at, standings=standings)
 
 
 @blueprint.get("/connections/<name>")
@@ -58,6 +60,8 @@ def connection(name: str) -> str:
             read,
             one=one,
             connected=connected,
+            standing=radar.standings(hub, [name]).get(name),
+            today=hub.now().date(),
             public_url=running.config.hub.public_url,
             webhook=_webhook(running, name) if connected and connected.has(ReceivesWebhooks) else "",
             stopped=views.parked(read, 20, name=name),

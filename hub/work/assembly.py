@@ -13,14 +13,17 @@ from hub.configuration.secrets import KEY_NAME, KeyLost
 from hub.flow.hub import Connected, Hub, Timing
 from hub.store import Store, Tx, connections
 from hub.store.engine import has_tables
+from hub.store.rekey import KEY_CHECK
 from hub.store.secrets import Cipher, SecretUnreadable
+
+__all__ = ["KEY_CHECK", "NEW_KEY", "Assembled", "WrongKey", "assemble", "key_of", "settle_key", "utc_now"]
 
 log = logging.getLogger("hub")
 
-KEY_CHECK = "secret-key-check"
-"""The switch that holds a known word under the key of the first start: another key cannot read it."""
-
 _KNOWN_WORD = "social care hub"
+
+NEW_KEY = "secret.key.new"
+"""A key that is about to take the place of ``secret.key``; there while it is being changed only."""
 
 
 class WrongKey(Exception):
@@ -59,9 +62,12 @@ def key_of(config: HubConfig, store: Store) -> bytes | None:
 
 
 def _restore(config: HubConfig) -> str:
+    if (config.var_dir / NEW_KEY).exists():
+        return "A change of the key was cut off; finish it: hub secrets rotate"
     return (
         f"Tokens and personal fields in the database open with that key only: restore {config.var_dir / 'secret.key'} "
-        f"from your backup, or set {KEY_NAME} to the old key. No new key was made."
+        f"from your backup, or set {KEY_NAME} to the old key. No new key was made. When it is lost for good: "
+        "hub secrets forget-lost-key --dry-run"
     )
 
 

@@ -6,8 +6,10 @@ import logging
 from datetime import timedelta
 
 from hub.configuration import Alerts
-from hub.flow import alert, check, deliver, poll, take
+from hub.flow import alert, check, deliver, poll, staff, take
+from hub.flow.certify import Nightly
 from hub.flow.hub import Hub
+from hub.flow.radar import Radar
 from hub.sdk.connectors import Delivers, Polls
 from hub.store import Tx, connections, deliveries, inbox
 
@@ -20,10 +22,13 @@ KEEP_ARRIVALS = timedelta(days=7)
 class Engine:
     """Runs a hub's flow."""
 
-    def __init__(self, hub: Hub, alerts: Alerts | None = None) -> None:
+    def __init__(self, hub: Hub, alerts: Alerts | None = None, *, reconcile_at: str = "") -> None:
         self.hub = hub
         self.alerts = alerts or Alerts()
         self._alert_after = hub.now()
+        self.nightly = Nightly(hub, reconcile_at)
+        self._staff_after = {name: hub.now() for name in staff.sinks(hub)}
+        self.radar = Radar(hub)
         self.polling = [name for name, one in hub.connected.items() if one.has(Polls)]
         self.sending = [name for name, one in hub.connected.items() if one.has(Delivers)]
 
@@ -50,10 +55,12 @@ class Engine:
         freed = self.hub.store.run(unit)
         if freed:
             log.warning("%d lanes were held by a hub that died; what was being sent is looked up now", freed)
+        self.radar.tell_at_start()
 
     def step(self) -> int:
         """Do one round; return how much there was to do (0: idle until the clock moves)."""
         done = self.check()
+        self.staff()
         for name in self.polling:
             if poll.due(self.hub, name):
                 done += poll.poll(self.hub, name)
@@ -63,7 +70,7 @@ class Engine:
             done += deliver.drain(self.hub, name)
         self.sweep()
         self.alert()
-        return done
+        return done + self.nightly.step()
 
     def alert(self) -> None:
         """Tell people about alarms; who cannot be reached is tried again after a while."""
@@ -72,8 +79,19 @@ class Engine:
             self._alert_after = now + ALERT_AGAIN_AFTER
 
     def check(self) -> int:
-        """Check the connections that are due for it; return how many answered."""
-        return sum(check.check_quietly(self.hub, name) for name in check.due(self.hub))
+        """Check the connections that are due for it, and renew tokens; return how many answered or were renewed."""
+        answered = [name for name in check.due(self.hub) if check.check_quietly(self.hub, name)]
+        for name in answered:
+            self.radar.look_soon(name)
+        return len(answered) + self.radar.step()
+
+    def staff(self) -> None:
+        """Ask the helpdesks who is there to answer, every few minutes."""
+        now = self.hub.now()
+        for name, after in self._staff_after.items():
+            if now >= after and name in self.hub.checked:
+                staff.refresh(self.hub, name)
+                self._staff_after[name] = now + staff.EVERY
 
     def sweep(self) -> None:
         """Free lanes whose lease is over."""

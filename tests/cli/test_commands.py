@@ -6,6 +6,7 @@ import errno
 import json
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from cryptography.fernet import Fernet
 from sqlalchemy import text
 
 from hub.cli import COMMANDS, main, printing
+from hub.cli.connections import print_connections
 from hub.cli.printing import clean
 from hub.configuration import shipped
 from hub.sdk import Account
+from hub.store import views
 from hub.store.secrets import Cipher
 from tests.fakes.house import House
 
@@ -197,6 +200,34 @@ def test_tickets_are_listed_and_found(shell: Shell) -> None:
     code = shell.json("ticket", "list")[0]["code"]
     assert [one["code"] for one in shell.json("ticket", "list", "--search", "parcel")] == [code]
     assert shell.json("ticket", "list", "--search", "lamp") == []
+    (line,) = [line for line in shell("ticket", "list").output.splitlines() if code in line]
+    assert line.split()[2] == shell.json("ticket", "list")[0]["network"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "again"),
+    [
+        ({"health": "failing", "next_poll_at": timedelta(minutes=5)}, True),
+        ({"health": "waiting", "blocked_until": timedelta(minutes=5)}, True),
+        ({"health": "failing", "next_poll_at": timedelta(minutes=-5)}, False),
+        ({"health": "paused", "paused": "the token is refused", "next_poll_at": timedelta(minutes=5)}, False),
+        ({"health": "ok", "next_poll_at": timedelta(minutes=5)}, False),
+    ],
+)
+def test_a_failing_connection_says_when_it_is_tried_again(
+    shell: Shell, capsys: pytest.CaptureFixture[str], changes: dict[str, Any], again: bool
+) -> None:
+    """Its next time stands beside the trouble; a paused one waits for a person, a good one has no trouble."""
+    with shell.house.store.read() as connection:
+        row = views.overview(connection, datetime.now(UTC))[0]
+    given = {
+        name: datetime.now(UTC) + value if isinstance(value, timedelta) else value for name, value in changes.items()
+    }
+    row = replace(row, **{"last_error": "no answer", "blocked_until": None, "next_poll_at": None, **given})
+    print_connections([row])
+    at = row.next_poll_at or row.blocked_until
+    assert at is not None
+    assert (f"tries again at {at.astimezone():%H:%M:%S}" in " ".join(capsys.readouterr().out.split())) is again
 
 
 def test_a_tickets_story_has_both_sides(shell: Shell) -> None:

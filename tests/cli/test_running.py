@@ -5,7 +5,9 @@ from __future__ import annotations
 import signal
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import requests
@@ -13,6 +15,7 @@ import requests
 from tests.trial.conftest import RunningHub, prepare, run_hub, start
 
 pytestmark = pytest.mark.timeout(300)
+T = TypeVar("T")
 
 
 def alive(pid: int) -> bool:
@@ -36,6 +39,21 @@ def wait_until_gone(pids: list[int]) -> None:
     while any(map(alive, pids)):
         assert time.monotonic() < deadline, "a sandbox outlived its hub"
         time.sleep(0.05)
+
+
+def said_by_us(hub: RunningHub) -> list[dict[str, object]]:
+    """What the company has said on the trial's network."""
+    posts = requests.get(f"{hub.url}trial/api/scene", timeout=10).json()["posts"]
+    return [post for post in posts if post["own"]]
+
+
+def until(look: Callable[[], T]) -> T:
+    """The first answer that is not empty, within twenty seconds."""
+    deadline = time.monotonic() + 20
+    while not (found := look()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.1)
+    return found
 
 
 def test_a_taken_port_is_named(tmp_path: Path) -> None:
@@ -86,6 +104,11 @@ def test_from_the_start_to_the_end(tmp_path: Path) -> None:
             assert "rows=3 posted=3 skipped=0 arrived=3 missing=0 doubled=0" in done.stdout
         posts = requests.get(f"{hub.url}trial/api/scene", timeout=10).json()["posts"]
         assert len(posts) == 3
+        assert hub.hub("trial", "answer", "1", "for the house", "--internal").returncode == 0
+        assert hub.hub("trial", "answer", "1", "It comes tomorrow").returncode == 0
+        assert [post["text"] for post in until(lambda: said_by_us(hub))] == ["@anna It comes tomorrow"]
+        unknown = hub.hub("trial", "answer", "999", "Hello")
+        assert (unknown.returncode, "no ticket" in unknown.stderr) == (1, True)
         children = sandboxes_of(hub)
         assert len(children) == 2
         hub.process.send_signal(signal.SIGKILL)
@@ -94,10 +117,12 @@ def test_from_the_start_to_the_end(tmp_path: Path) -> None:
         hub.process.stdout.close()
         wait_until_gone(children)
         hub = start(tmp_path)
-        assert len(requests.get(f"{hub.url}trial/api/scene", timeout=10).json()["posts"]) == 3
+        assert len(requests.get(f"{hub.url}trial/api/scene", timeout=10).json()["posts"]) == 4
         children = sandboxes_of(hub)
         assert hub.stop() == 0
         wait_until_gone(children)
+        late = hub.hub("trial", "answer", "1", "Too late")
+        assert (late.returncode, "Does the hub run?" in late.stderr) == (1, True)
         assert "Traceback" not in (tmp_path / "errors.txt").read_text()
     finally:
         if hub.process.poll() is None:

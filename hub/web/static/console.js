@@ -21,5 +21,18 @@ async function refresh() {
   }
 }
 
+// What is there to be copied gets a button; without it a click selects all of it.
+for (const block of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
+  const text = block.textContent;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = block.dataset.copy;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(text);
+    button.textContent = block.dataset.copied;
+  });
+  block.after(button);
+}
+
 localise(document);
 setInterval(refresh, 5000);

@@ -1,0 +1,161 @@
+"""How far a connection is on its way, and the step to the vendor's page."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import abort, flash, make_response, render_template
+from werkzeug.wrappers import Response
+
+from hub.configuration import Problem
+from hub.flow import connect, guide, reach, set_up
+from hub.flow.connect import Standing
+from hub.sdk import AsksConsent, ConnectorError, Guide, HoldsTokens, ReceivesWebhooks, SetsUp, TokenState
+from hub.store import connections, consents, views
+from hub.web.running import Running
+from hub.web.translation import language, say
+
+log = logging.getLogger("hub.web.connect")
+
+
+@dataclass(frozen=True)
+class Way:
+    """All that the page of one connection shows."""
+
+    name: str
+    display_name: str
+    running: bool
+    problems: tuple[Problem, ...]
+    guide: Guide | None
+    redirect_url: str
+    asks_consent: bool
+    sets_up: bool
+    takes_webhooks: bool
+    public_url: str
+    standing: Standing | None
+    tokens: tuple[TokenState, ...]
+    reached: dict[str, Any] | None
+    plan: set_up.Seen | None
+    webhook: str
+    first_call: datetime | None
+    row: views.ConnectionView | None
+
+    @property
+    def connected(self) -> bool:
+        """True when the vendor has said whose account it is, and lets us in."""
+        return self.row is not None and bool(self.row.fingerprint) and self.row.health == "ok" and not self.row.gone
+
+
+def way_of(name: str) -> Way:
+    """Everything about one connection, as it stands. Aborts with 404 for an unknown one."""
+    running = Running.here()
+    hub = running.hub
+    must_know(name)
+    config = hub.left_out.get(name) or hub.connected[name].config
+    connector = running.catalogue.connector_of(config) if name in hub.left_out else hub.connected[name].connector
+    with hub.store.read() as read:
+        row = next((one for one in views.overview(read, hub.now()) if one.name == name), None)
+        standing = connect.latest(hub, name)
+        made_at = connections.get(read, name).made_at if row else hub.now()
+        since = max(made_at, standing.created_at) if standing and standing.outcome == "done" else made_at
+        first_call = consents.first_call(read, name, since=since)
+    takes = issubclass(connector, ReceivesWebhooks)
+    return Way(
+        name=name,
+        display_name=connector.display_name,
+        running=name in hub.connected,
+        problems=_problems(running, name),
+        guide=_guide(running, name),
+        redirect_url=redirect_url(),
+        asks_consent=issubclass(connector, AsksConsent),
+        sets_up=issubclass(connector, SetsUp),
+        takes_webhooks=takes,
+        public_url=hub.public_url,
+        standing=standing,
+        tokens=_tokens(name),
+        reached=reach.last(hub),
+        plan=set_up.last_seen(hub, name),
+        webhook=f"{hub.public_url}/hooks/{name}" if takes and hub.public_url else "",
+        first_call=first_call,
+        row=row,
+    )
+
+
+def to_vendor(name: str, actor: str, *, else_to: Response) -> Response:
+    """A page that leads on to the vendor's; ``else_to`` when it cannot, which is told."""
+    hub = Running.here().hub
+    if name not in hub.connected:
+        flash(say("connect.settings_first"), "error")
+        return else_to
+    try:
+        started = connect.start(hub, name, redirect_url=redirect_url(), actor=actor)
+    except connect.NoConsentNeeded:
+        abort(404)
+    except ConnectorError as error:
+        flash(say("connect.cannot_ask", why=set_up.without_secrets(hub, name, error.summary)), "error")
+        return else_to
+    # A page that goes on, not a redirect: browsers hold a form's redirects against form-action, and the vendor's own
+    # login may lead through any number of other addresses.
+    made = make_response(render_template("connect_go.html", url=started.url, host=urlsplit(started.url).netloc))
+    made.headers["Refresh"] = f"0; url={started.url}"
+    return made
+
+
+def must_know(name: str) -> None:
+    """Abort with 404 unless this is a configured connection, whether it could start or not."""
+    hub = Running.here().hub
+    if name not in hub.connected and name not in hub.left_out:
+        abort(404)
+
+
+def origin() -> str:
+    """How a browser reaches this hub."""
+    config = Running.here().config.hub
+    return config.public_url or own_url(config)
+
+
+def redirect_url() -> str:
+    """Where the vendor sends the person back to."""
+    return origin() + guide.CALLBACK
+
+
+def own_url(config: Any) -> str:
+    """The hub's address for a browser on this machine."""
+    host, port = config.address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - "everywhere" includes here
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _problems(running: Running, name: str) -> tuple[Problem, ...]:
+    if name in running.hub.connected:
+        return ()
+    found = running.catalogue.check(running.config)
+    return tuple(one for one in found if one.connection == name and not one.warning)
+
+
+def _guide(running: Running, name: str) -> Guide | None:
+    hub = running.hub
+    try:
+        if name in hub.connected:
+            return guide.guide(hub, name, language(), redirect_url=redirect_url())
+        block = hub.left_out[name]
+        connector = running.catalogue.connector_of(block)
+        return guide.guide_unfinished(hub, connector, block, language(), redirect_url=redirect_url())
+    except Exception:
+        log.exception("the guide of %s is broken", name)
+        return None
+
+
+def _tokens(name: str) -> tuple[TokenState, ...]:
+    hub = Running.here().hub
+    if name not in hub.connected or not hub.connected[name].has(HoldsTokens):
+        return ()
+    try:
+        return tuple(guide.tokens(hub, name))
+    except Exception:
+        log.exception("%s cannot tell its tokens", name)
+        return ()
