@@ -8,15 +8,17 @@ answers of the 200s come back to zenpy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 from urllib.parse import quote
 
 import requests
 
 from hub.sdk import ConfigurationError, ConnectorError, OutcomeUnknown, Refused, Toolbox, failure_of_transport
+from plugins.sinks.zendesk.access import Credentials
+from plugins.sinks.zendesk.budget import Budget, is_limit_of_one
 from plugins.sinks.zendesk.errors import OddAnswer, failure_of_answer, not_json
-from plugins.sinks.zendesk.payloads import is_id, text_of
+from plugins.sinks.zendesk.payloads import is_id, part_of, text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
 
 if TYPE_CHECKING:
@@ -51,38 +53,44 @@ class Door(requests.Session):
         super().__init__()
         self._origin = settings.origin
         self._toolbox = toolbox
-        self._auth: tuple[str, str] | None = None
-        self._authorization: dict[str, str] = {}
-        if settings.api_token is not None:
-            self._auth = (f"{settings.email}/token", settings.api_token.get_secret_value())
-        elif settings.oauth_token is not None:
-            self._authorization = {"Authorization": f"Bearer {settings.oauth_token.get_secret_value()}"}
+        self.credentials = Credentials(settings, toolbox)
         self.answer: Any = _NO_ANSWER
         self.called = ""
         self.extra_headers: dict[str, str] = {}
         self.extra_params: dict[str, str] = {}
         self.effect_possible = False
+        self.budget = Budget()
 
-    def request(self, method: str | bytes, url: str | bytes, *_: Any, json: Any = None, **__: Any) -> requests.Response:
+    def request(
+        self, method: str | bytes, url: str | bytes, *_: Any, json: Any = None, data: Any = None, **__: Any
+    ) -> requests.Response:
         """Send through the hub's session; return a 2xx with a JSON body or raise one of our errors."""
         url = str(url)
         if not url.startswith(_ORIGIN + "/"):  # ZENPY_FORCE_NETLOC and _SCHEME would send the token elsewhere
             raise ConfigurationError("zenpy was pointed elsewhere: unset ZENPY_FORCE_NETLOC and ZENPY_FORCE_SCHEME")
-        self.called = f"{method!s} {url.removeprefix(_ORIGIN).partition('?')[0]}"
+        path = url.removeprefix(_ORIGIN).partition("?")[0]
+        self.called = f"{method!s} {path}"
         try:
-            response = self._toolbox.http.request(
-                str(method),
-                self._origin + url.removeprefix(_ORIGIN),
-                params=self.extra_params or None,
-                json=json,
-                headers={"Accept": "application/json", **self._authorization, **self.extra_headers},
-                auth=self._auth,
-                allow_redirects=False,
+            response = self.credentials.send(
+                lambda signed: self._toolbox.http.request(
+                    str(method),
+                    self._origin + url.removeprefix(_ORIGIN),
+                    params=self.extra_params or None,
+                    json=json,
+                    data=data,
+                    headers={"Accept": "application/json", **signed, **self.extra_headers},
+                    allow_redirects=False,
+                )
             )
         except requests.RequestException as error:
             raise failure_of_transport(error, effect_possible=self.effect_possible) from error
+        now = self._toolbox.now()
+        self.budget.note(response.headers, now)
         if not 200 <= response.status_code < 300:
-            raise failure_of_answer(response, self._toolbox.now(), effect_possible=self.effect_possible)
+            lane = is_limit_of_one(str(method), path, response.headers)
+            raise failure_of_answer(
+                response, now, effect_possible=self.effect_possible, scope="lane" if lane else "connection"
+            )
         try:
             self.answer = response.json()
         except (ValueError, RecursionError) as error:
@@ -97,11 +105,17 @@ class ZendeskClient:
 
     def __init__(self, settings: ZendeskSettings, toolbox: Toolbox) -> None:
         self._door = Door(settings, toolbox)
+        self.credentials = self._door.credentials
         self._log = toolbox.log
         self._zenpy: Zenpy | None = None
 
     def __repr__(self) -> str:
         return f"<ZendeskClient {self._door._origin}>"  # noqa: SLF001 - ours
+
+    @property
+    def budget(self) -> Budget:
+        """What is left of the account's calls."""
+        return self._door.budget
 
     @property
     def _api(self) -> Zenpy:
@@ -122,11 +136,24 @@ class ZendeskClient:
 
     def ticket(self, ticket_id: str) -> Json:
         """One ticket; ``Refused`` with detail ``gone`` when there is none."""
+        return self.ticket_and_people(ticket_id, include="")[0]
+
+    def ticket_and_people(self, ticket_id: str, *, include: str = "users") -> tuple[Json, list[Json]]:
+        """One ticket and, in the same call, the users who ask and work on it (as far as Zendesk adds them)."""
         number = _id(ticket_id)
-        ticket = self._part(self._call(lambda: self._api.tickets(id=number)), "ticket", *_TICKET, "tags", "updated_at")
+        params = {"include": include} if include else None
+        answer = self._call(lambda: self._api.tickets(id=number), params=params)
+        ticket = self._part(answer, "ticket", *_TICKET, "tags", "updated_at")
         if text_of(ticket["id"]) != str(number):
             raise self._odd("ticket")
-        return ticket
+        people = answer.get("users")
+        return ticket, [one for one in people if _has(one, ("id", "role"))] if isinstance(people, list) else []
+
+    def tickets(self, ids: Iterable[str]) -> list[Json]:
+        """The tickets of at most a hundred ids that are still there."""
+        wanted = sorted({_id(ticket_id) for ticket_id in ids})
+        page = self._call(lambda: self._api.tickets(ids=wanted))
+        return self._rows(page, "tickets", *_TICKET, "tags", "updated_at")
 
     def tickets_by_external_id(self, external_id: str) -> list[Json]:
         """Every live ticket with this external id, by a consistent read (search is not)."""
@@ -157,6 +184,66 @@ class ZendeskClient:
 
         return self._part(self._call(lambda: api.users.create_or_update(User(**user))), "user", "id")
 
+    def create_tickets(self, tickets: Sequence[Json]) -> Json:
+        """Have a job create at most a hundred tickets; returns the job. It takes no key."""
+        api = self._api
+        from zenpy.lib.api_objects import Ticket
+
+        rows = [Ticket(**ticket) for ticket in tickets]
+        return self._job(self._call(lambda: api.tickets.create(rows), effect_possible=True))
+
+    def update_tickets(self, tickets: Sequence[Json]) -> Json:
+        """Have a job change at most a hundred tickets, each in its own way; returns the job."""
+        api = self._api
+        from zenpy.lib.api_objects import Ticket
+
+        rows = [Ticket(**ticket) for ticket in tickets]
+        return self._job(self._call(lambda: api.tickets.update(rows), effect_possible=True))
+
+    def save_users(self, users: Sequence[Json]) -> Json:
+        """As ``save_user`` for at most a hundred users, by a job; returns the job."""
+        api = self._api
+        from zenpy.lib.api_objects import User
+
+        rows = [User(**user) for user in users]
+        return self._job(self._call(lambda: api.users.create_or_update(rows)))
+
+    def jobs(self, ids: Iterable[str]) -> list[Json]:
+        """The jobs of these ids that Zendesk still knows (it forgets after an hour). zenpy has no call for it."""
+        url = f"{_ORIGIN}/api/v2/job_statuses/show_many.json?ids={quote(','.join(ids), safe=',')}"
+        return self._job_rows(self._call(lambda: self._door.get(url)))
+
+    def newest_jobs(self) -> list[Json]:
+        """The account's newest jobs, at most 300, those that still run among them."""
+        rows: list[Json] = []
+        params = {"page[size]": "100"}
+        for _ in range(3):
+            page = self._call(lambda: self._door.get(f"{_ORIGIN}/api/v2/job_statuses.json"), params=params)
+            rows += self._job_rows(page)
+            after = text_of(part_of(page, "meta").get("after_cursor"))
+            if not after or part_of(page, "meta").get("has_more") is not True:
+                break
+            params = {"page[size]": "100", "page[after]": after}
+        return rows
+
+    def upload(self, content: bytes, *, name: str, mime_type: str) -> str:
+        """Leave a file with Zendesk; its token is good for one comment within an hour. Harmless when repeated."""
+        url = f"{_ORIGIN}/api/v2/uploads.json?filename={quote(name, safe='')}"
+        headers = {"Content-Type": mime_type or "application/octet-stream"}
+        answer = self._call(lambda: self._door.post(url, data=content), headers=headers)
+        token = text_of(part_of(answer, "upload").get("token"))
+        if not token:
+            raise self._odd("upload token")
+        return token
+
+    def ticket_events(self, start_time: int) -> Json:
+        """One page of the incremental export of audits, each with its ``child_events``."""
+        page = self._call(lambda: self._api.tickets.events(start_time=start_time, include=["comment_events"]))
+        self._rows(page, "ticket_events")
+        if not isinstance(page.get("end_of_stream"), bool) or not isinstance(page.get("end_time"), int | None):
+            raise self._odd("end_of_stream and end_time")
+        return page
+
     def users(self, ids: Iterable[str]) -> list[Json]:
         """The users of these ids that still exist."""
         wanted = sorted({_id(user_id) for user_id in ids})
@@ -181,10 +268,12 @@ class ZendeskClient:
             raise self._odd("audits")
         return sorted(rows, key=lambda row: (str(row.get("created_at")), row.get("id") or 0)), complete
 
-    def export(self, *, cursor: str = "", start_time: int | None = None, per_page: int = 100) -> Json:
+    def export(self, *, cursor: str = "", start_time: int | None = None, per_page: int = 1000) -> Json:
         """One page of the cursor-based incremental export."""
         where: Json = {"cursor": quote(cursor, safe="")} if cursor else {"start_time": start_time}
-        page = self._call(lambda: self._api.tickets.incremental(per_page=per_page, **where))
+        # zenpy passes the size of the page on with a start time only.
+        size = {"per_page": str(per_page)} if cursor else None
+        page = self._call(lambda: self._api.tickets.incremental(per_page=per_page, **where), params=size)
         self._rows(page, "tickets")  # an odd row is the caller's to report: it must not stop the feed
         if not isinstance(page.get("end_of_stream"), bool) or not isinstance(page.get("after_cursor"), str | None):
             raise self._odd("end_of_stream and after_cursor")
@@ -228,6 +317,19 @@ class ZendeskClient:
         rows = body.get(name)
         if not isinstance(rows, list) or not all(_has(row, keys) for row in rows):
             raise self._odd(name)
+        return rows
+
+    def _job(self, answer: Json) -> Json:
+        job = answer.get("job_status")
+        if not isinstance(job, dict) or not text_of(job.get("id")):
+            odd = self._odd("job").summary
+            raise OutcomeUnknown(odd) if self._door.effect_possible else OddAnswer(odd)
+        return job
+
+    def _job_rows(self, answer: Json) -> list[Json]:
+        rows = self._rows(answer, "job_statuses")
+        if not all(text_of(row.get("id")) and isinstance(row.get("status"), str) for row in rows):
+            raise self._odd("job_statuses")
         return rows
 
     def _odd(self, name: str) -> OddAnswer:

@@ -16,7 +16,7 @@ from plugins.sinks.zendesk.payloads import agent_of, text_of
 
 _ROLES_LAST = timedelta(minutes=15)
 _GROUPS_LAST = timedelta(minutes=1)
-_KEEP = 5000
+_KEEP = 20_000
 _T = TypeVar("_T")
 SYSTEM = Agent(id="-1", name="Zendesk", role="system")
 
@@ -83,9 +83,22 @@ class Directory:
             _remember(self._customers, key, user_id)
         return user_id
 
-    def forget_customers(self) -> None:
-        """Look all of them up again: one may have been merged or deleted in Zendesk."""
-        self._customers.clear()
+    def known(self, identity: Identity) -> bool:
+        """Whether the id of this identity's user is at hand, without a call."""
+        return external_user_id(identity) in self._customers
+
+    def learn(self, external_id: str, user_id: int) -> None:
+        """Remember the user that a job made."""
+        _remember(self._customers, external_id, user_id)
+
+    def learn_people(self, users: Iterable[dict[str, Any]]) -> None:
+        """Remember users that came with another answer."""
+        for user in users:
+            _remember(self._agents, text_of(user.get("id")), (self._now(), self._person(user)))
+
+    def forget(self, identity: Identity) -> None:
+        """Look this one up again: the user may have been merged or deleted in Zendesk."""
+        self._customers.pop(external_user_id(identity), None)
 
     def _person(self, user: dict[str, Any]) -> Agent:
         person = agent_of(user)

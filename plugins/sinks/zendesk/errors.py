@@ -3,8 +3,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import requests
 
@@ -18,6 +19,8 @@ from hub.sdk import (
     rate_limited,
 )
 
+JOBS_TAKE = 5.0
+"""Seconds after which one of thirty running jobs has ended."""
 GONE = "gone"
 """``detail`` of the ``Refused`` for a record that does not exist (any more)."""
 
@@ -31,14 +34,23 @@ class OddAnswer(TemporaryFailure):
     arrived, and drop what an agent wrote."""
 
 
-def failure_of_answer(response: requests.Response, now: datetime, *, effect_possible: bool) -> ConnectorError:
-    """The error for an answer other than 2xx. ``effect_possible``: the request would change something for good."""
+def failure_of_answer(
+    response: requests.Response,
+    now: datetime,
+    *,
+    effect_possible: bool,
+    scope: Literal["lane", "connection"] = "connection",
+) -> ConnectorError:
+    """The error for an answer other than 2xx. ``effect_possible``: the request would change something for good;
+    ``scope`` is whom a 429 concerns."""
     status, request_id = response.status_code, response.headers.get("X-Zendesk-Request-Id", "")
     problem = _problem(response)
     code = _code(problem)
     detail = response.text[:2000]
     if status == 429:
-        limited = rate_limited(response, now)
+        limited = rate_limited(response, now, scope=scope)
+        if limited.retry_after is None and code == "TooManyJobs":  # 30 may run at once; they take seconds
+            limited.retry_after = JOBS_TAKE
         limited.vendor_request_id = request_id
         return limited
     if status == 401:
@@ -61,7 +73,9 @@ def failure_of_answer(response: requests.Response, now: datetime, *, effect_poss
     if 300 <= status < 400:
         return TemporaryFailure(f"Zendesk redirects ({status}); check subdomain or base_url", detail=detail)
     return Refused(
-        f"Zendesk refuses it ({status} {code})".replace(" )", ")"), detail=detail, vendor_request_id=request_id
+        f"Zendesk refuses it ({status} {code}{_places(problem)})".replace(" )", ")"),
+        detail=detail,
+        vendor_request_id=request_id,
     )
 
 
@@ -88,6 +102,14 @@ def _code(problem: dict[str, Any]) -> str:
     if isinstance(error, dict):  # some endpoints nest it: {"error": {"title": ..., "message": ...}}
         error = error.get("title")
     return str(error)[:60] if error else ""
+
+
+def _places(problem: dict[str, Any]) -> str:
+    """Which fields a 422 is about: their names, never the words about them, which may hold the customer's."""
+    details = problem.get("details")
+    names = [name for name in details if re.fullmatch(r"[a-z_0-9]{1,40}", name)] if isinstance(details, dict) else []
+    named = [name for name in names if name != "base"]
+    return f": {', '.join(named[:5])}" if named else ""
 
 
 def _is_closed(problem: dict[str, Any]) -> bool:

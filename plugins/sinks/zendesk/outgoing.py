@@ -4,14 +4,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from hub.sdk import AddComment, Identity, OpenTicket, UpdateFields
+from hub.sdk import AddComment, Identity, OpenTicket, TicketView, UpdateFields
 from plugins.sinks.zendesk.payloads import KEY, text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
 from plugins.sinks.zendesk.wording import comment_text, proof_text
 
 Json = dict[str, Any]
+
+NOTHING = frozenset({"metadata", "safe_update", "updated_stamp"})
+"""Keys of an update that changes nothing."""
 
 
 def user_for(identity: Identity) -> Json:
@@ -29,24 +33,35 @@ def external_user_id(identity: Identity) -> str:
     return f"{identity.network}:{identity.id}"[:255]
 
 
+def stands_for(identity: Identity, view: TicketView, settings: ZendeskSettings) -> Identity:
+    """Whom Zendesk knows as the author: the customer, or, for praise and the like, one user for the whole network, so
+    that the account does not fill with people who asked for nothing."""
+    if not view.kind or view.kind in settings.contact_kinds:
+        return identity
+    return Identity(network=identity.network, id="*", display_name=f"{identity.network.capitalize()} (everybody)")
+
+
 def new_ticket(
-    body: OpenTicket, settings: ZendeskSettings, *, key: str, requester_id: int, author_id: int | None
+    body: OpenTicket,
+    settings: ZendeskSettings,
+    *,
+    key: str,
+    requester_id: int,
+    author_id: int | None,
+    uploads: Sequence[str] = (),
+    links: Collection[str] = (),
 ) -> Json:
-    """The ticket of an ``OpenTicket``, without group and agent."""
+    """The ticket of an ``OpenTicket``, without group and agent. ``uploads`` are the tokens of its files, ``links`` the
+    addresses of those that could not be copied."""
     view = body.ticket
-    comment: Json = {
-        "body": comment_text(view, body.said, settings.agent_language, opening=True),
-        "public": body.public,
-    }
-    if author_id is not None:
-        comment["author_id"] = author_id
+    comment = _comment(body, settings, author_id, uploads, links)
     ticket: Json = {
         "subject": view.subject[:150] or view.code,
         "external_id": view.uid,
         "requester_id": requester_id,
         "comment": comment,
-        "status": "new",
-        "priority": view.priority,
+        **_status("new", settings),
+        "priority": settings.priorities.get(view.priority, view.priority),
         "tags": ticket_tags(body, settings),
         "metadata": {KEY: key},
     }
@@ -55,20 +70,60 @@ def new_ticket(
         fields[settings.permalink_field] = view.permalink
     if fields:
         ticket["custom_fields"] = _field_rows(fields)
+    for name, value in (
+        ("brand_id", settings.brand_id),
+        ("ticket_form_id", settings.ticket_form_id),
+        ("type", next((kind for name, kind in settings.ticket_types.items() if name == view.kind), None)),
+    ):
+        if value is not None:
+            ticket[name] = value
     if body.follow_up_of:
         ticket["via_followup_source_id"] = int(body.follow_up_of)
     return ticket
 
 
-def new_comment(body: AddComment, settings: ZendeskSettings, *, key: str, author_id: int | None) -> Json:
-    """The changes of an ``AddComment``."""
-    comment: Json = {
-        "body": comment_text(body.ticket, body.said, settings.agent_language, opening=False),
-        "public": body.public,
-    }
+def new_comment(
+    body: AddComment,
+    settings: ZendeskSettings,
+    *,
+    key: str,
+    author_id: int | None,
+    uploads: Sequence[str] = (),
+    links: Collection[str] = (),
+) -> Json:
+    """The changes of an ``AddComment``; see ``new_ticket``."""
+    return {"comment": _comment(body, settings, author_id, uploads, links), "metadata": {KEY: key}}
+
+
+def _comment(
+    body: OpenTicket | AddComment,
+    settings: ZendeskSettings,
+    author_id: int | None,
+    uploads: Sequence[str],
+    links: Collection[str],
+) -> Json:
+    said, view = body.said, body.ticket
+    shared = said.author is not None and stands_for(said.author, view, settings) is not said.author
+    text = comment_text(
+        view,
+        said,
+        settings.agent_language,
+        opening=isinstance(body, OpenTicket),
+        links=links,
+        author=said.author.label if said.author is not None and shared and not said.by_company else "",
+    )
+    comment: Json = {"body": text, "public": body.public}
     if author_id is not None:
         comment["author_id"] = author_id
-    return {"comment": comment, "metadata": {KEY: key}}
+    if uploads:
+        comment["uploads"] = list(uploads)
+    return comment
+
+
+def _status(status: str, settings: ZendeskSettings) -> Json:
+    """A custom status belongs to one of Zendesk's own, which follows it."""
+    custom = next((number for name, number in settings.custom_statuses.items() if name == status), None)
+    return {"status": status} if custom is None else {"custom_status_id": custom}
 
 
 def field_changes(body: UpdateFields, settings: ZendeskSettings, *, key: str, current: Json | None) -> Json:
@@ -76,9 +131,9 @@ def field_changes(body: UpdateFields, settings: ZendeskSettings, *, key: str, cu
     the update is a safe one."""
     changes: Json = {"metadata": {KEY: key}}
     if body.status is not None:
-        changes["status"] = body.status
+        changes |= _status(body.status, settings)
     if body.priority is not None:
-        changes["priority"] = body.priority
+        changes["priority"] = settings.priorities.get(body.priority, body.priority)
     if current is not None and (body.tags_add or body.tags_remove):
         have = [text_of(tag) for tag in current.get("tags") or []]
         gone = {tag_of(tag) for tag in body.tags_remove}

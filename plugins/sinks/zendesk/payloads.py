@@ -21,6 +21,7 @@ _AUTOMATIC_CHANNELS = frozenset({"rule", "system", "trigger", "automation", "mer
 _AUTOMATIC_RELATIONS = frozenset({"trigger", "automation", "merge", "problem"})
 _STATUSES: frozenset[str] = frozenset(get_args(TicketStatus))
 _PRIORITIES: frozenset[str] = frozenset(get_args(Priority))
+_STATE = ("status", "custom_status_id", "priority", "tags", "assignee_id", "group_id", "type", "problem_id")
 
 Json = dict[str, Any]
 
@@ -68,7 +69,7 @@ def record_changed(ticket: Json, agent: Callable[[str], Agent], group: Callable[
     status, priority = text_of(ticket.get("status")), text_of(ticket.get("priority"))
     tags = ticket.get("tags")
     version = text_of(ticket.get("updated_at"))
-    state = {name: ticket.get(name) for name in ("status", "priority", "tags", "assignee_id", "group_id")}
+    state = {name: ticket[name] for name in _STATE if name in ticket}
     return RecordChanged(
         # updated_at counts whole seconds: two changes within one second differ by their fields only.
         event_key=f"record:{ticket_id}:{version}:{_digest(state)}",
@@ -189,7 +190,8 @@ def _privacy_changes(audit: Json) -> list[tuple[str, bool]]:
 def _attachments(rows: Any) -> Iterable[Attachment]:
     for row in rows if isinstance(rows, list) else []:
         url = text_of(row.get("content_url")) if isinstance(row, dict) else ""
-        if not url:
+        # A file that Zendesk found to be malware must not reach a customer through us; a deleted one is not there.
+        if not url or row.get("malware_scan_result") == "malware_found" or row.get("deleted") is True:
             continue
         mime = text_of(row.get("content_type"))
         kind = mime.partition("/")[0]

@@ -10,14 +10,16 @@ from urllib.parse import urlsplit
 
 from pydantic import ConfigDict, field_validator, model_validator
 
-from hub.sdk import BaseUrl, Field, Secret, Settings
+from hub.sdk import BaseUrl, Field, Kind, Priority, Secret, Settings
 
 AssignMode = Literal["off", "fields", "group", "agent"]
+TicketType = Literal["problem", "incident", "question", "task"]
+OpenStatus = Literal["new", "open", "pending", "hold", "solved"]
 
 
 class ZendeskSettings(Settings):
-    """One Zendesk account. Give ``subdomain`` (or ``base_url``) and either ``email`` with ``api_token`` or an
-    ``oauth_token``."""
+    """One Zendesk account. Give ``subdomain`` (or ``base_url``) and one way in: ``client_id`` (OAuth, the way that
+    lasts), ``email`` with ``api_token``, or ``oauth_token``."""
 
     # Pydantic would print the whole block, tokens and all, beside an error of the block as a whole.
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -31,11 +33,24 @@ class ZendeskSettings(Settings):
     base_url: BaseUrl | None = Field(
         None, description="Instead of the subdomain: a sandbox or an own domain", examples=["https://help.acme.example"]
     )
+    client_id: str = Field(
+        "",
+        pattern=r"^[\w.:-]*$",
+        description="Identifier of the OAuth client; its tokens come by hub connections connect and renew themselves",
+        examples=["social_care_hub"],
+    )
+    client_secret: Secret | None = Field(
+        None, description="Secret of a confidential OAuth client; a public one has none and uses PKCE alone"
+    )
+    ask_write: bool = Field(
+        False,
+        description="Ask for the scope write too: making views and ticket fields takes it; only the setup needs it",
+    )
     email: str = Field(
         "", description="E-mail of the agent account the token belongs to", examples=["hub@acme.example"]
     )
     api_token: Secret | None = Field(None, description='API token, for example { env = "ZENDESK_TOKEN" }')
-    oauth_token: Secret | None = Field(None, description="OAuth access token, instead of email and api_token")
+    oauth_token: Secret | None = Field(None, description="OAuth access token made by hand, which the hub cannot renew")
     webhook_secrets: tuple[Secret, ...] = Field(
         (), max_length=2, description="Signing secrets of the webhook; two while one replaces the other"
     )
@@ -58,6 +73,34 @@ class ZendeskSettings(Settings):
     )
     permalink_field: int | None = Field(None, description="Id of a text field for the address of the customer's post")
     proof_field: int | None = Field(None, description="Id of a text field for the address of the published answer")
+    brand_id: int | None = Field(None, ge=1, description="Brand of new tickets; empty: the account's default")
+    ticket_form_id: int | None = Field(None, ge=1, description="Form of new tickets; empty: the account's default")
+    ticket_types: dict[Kind, TicketType] = Field(
+        default_factory=dict,
+        description="Zendesk's type per kind of request; a kind that is not named gets none",
+        examples=[{"complaint": "problem", "question": "question"}],
+    )
+    priorities: dict[Priority, Priority] = Field(
+        default_factory=dict,
+        description="Zendesk's priority per priority of ours, where they differ",
+        examples=[{"urgent": "high"}],
+    )
+    custom_statuses: dict[OpenStatus, int] = Field(
+        default_factory=dict,
+        description="Id of the custom status to set per status, where it is not the account's default one",
+        examples=[{"pending": 1003}],
+    )
+    contact_kinds: tuple[Kind, ...] = Field(
+        ("complaint", "question", "suggestion", "other"),
+        description="Kinds of request whose author becomes an end user of their own; the rest shares one per network",
+        examples=[["complaint", "question"]],
+    )
+    categories: tuple[str, ...] = Field(
+        (),
+        max_length=60,
+        description='Categories for which the setup makes a macro "Other category"',
+        examples=[["delivery", "invoice"]],
+    )
     field_ids: dict[str, int] = Field(
         default_factory=dict,
         description="Custom field id per collected field; what has none goes into an internal note",
@@ -83,8 +126,11 @@ class ZendeskSettings(Settings):
     def _one_way_in(self) -> Self:
         if bool(self.subdomain) == bool(self.base_url):
             raise ValueError("give either subdomain or base_url")
-        if bool(self.api_token) == bool(self.oauth_token):
-            raise ValueError("give either api_token (with email) or oauth_token")
+        ways = [bool(self.client_id), bool(self.api_token), bool(self.oauth_token)]
+        if sum(ways) != 1:
+            raise ValueError("give exactly one of client_id (OAuth), api_token (with email) and oauth_token")
+        if self.client_secret and not self.client_id:
+            raise ValueError("client_secret needs client_id")
         if self.api_token and not self.email:
             raise ValueError("api_token needs email, the account it belongs to")
         return self

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Literal
 
 from hub.sdk import Proof, Quote, Said, TicketView
@@ -18,6 +20,11 @@ _TEXTS: dict[str, dict[Language, str]] = {
     "quote": {"en": "{author} had written:", "it": "{author} aveva scritto:"},
     "quote_own": {"en": "We had answered:", "it": "Avevamo risposto:"},
     "attachments": {"en": "Attached to the post:", "it": "Allegati al post:"},
+    "not_copied": {
+        "en": "(could not be copied here, open the link)",
+        "it": "(non è stato possibile copiarlo qui, apri il link)",
+    },
+    "said_by": {"en": "{author} writes:", "it": "{author} scrive:"},
     "answer_public": {
         "en": "Your public comment will appear on {network} under the customer's post, readable by everybody.",
         "it": "Il tuo commento pubblico apparirà su {network} sotto il post del cliente, leggibile da tutti.",
@@ -73,21 +80,46 @@ def say(name: str, language: Language, **values: object) -> str:
     return _TEXTS[name][language].format(**values)
 
 
-def comment_text(ticket: TicketView, said: Said, language: Language, *, opening: bool) -> str:
-    """A comment of a record: what was said, and below a line what the agent must know before typing an answer."""
+def comment_text(
+    ticket: TicketView,
+    said: Said,
+    language: Language,
+    *,
+    opening: bool,
+    links: Collection[str] = (),
+    author: str = "",
+) -> str:
+    """A comment of a record: what was said, and below a line what the agent must know before typing an answer.
+
+    ``links`` are the addresses of files that could not be copied; ``author`` is named where the record's author is not
+    the one who wrote.
+    """
     network = _title(ticket.network)
     head = say("by_company", language, network=network) + "\n\n" if said.by_company else ""
+    if author:
+        head = say("said_by", language, author=author) + "\n\n"
     below: list[str] = []
     if said.permalink or opening:
         name = "posted" if said.permalink else "posted_nowhere"
         below.append(say(name, language, network=network, permalink=said.permalink))
     if said.attachments:
         below.append(
-            "\n".join([say("attachments", language), *(_attachment_line(a.url, a.alt_text) for a in said.attachments)])
+            "\n".join(
+                [
+                    say("attachments", language),
+                    *(
+                        _attachment_line(one.url, one.alt_text)
+                        + (" " + say("not_copied", language) if one.url in links else "")
+                        for one in said.attachments
+                    ),
+                ]
+            )
         )
     below += [_quote(quote, language) for quote in said.context[-_QUOTES:]]
     if opening:
         below.append("\n".join(_before_typing(ticket, network, language)))
+    elif ticket.answer_by is not None and not said.by_company:  # each word of the customer may move it
+        below.append(_deadline(ticket.answer_by, language))
     body = head + (said.text.strip() or "…")
     return body + ("\n\n────────\n" + "\n\n".join(below) if below else "")
 
@@ -109,11 +141,15 @@ def _before_typing(ticket: TicketView, network: str, language: Language) -> list
     if ticket.answer_limit is not None:
         lines.append(say("limit", language, limit=ticket.answer_limit))
     if ticket.answer_by is not None:
-        lines.append(say("deadline", language, at=f"{ticket.answer_by:%d.%m.%Y %H:%M}"))
+        lines.append(_deadline(ticket.answer_by, language))
     lines += [f"{name}: {value}" for name, value in ticket.fields.items()]
     if ticket.missing:
         lines.append(say("missing", language, fields=", ".join(ticket.missing)))
     return lines
+
+
+def _deadline(at: datetime, language: Language) -> str:
+    return say("deadline", language, at=f"{at:%d.%m.%Y %H:%M}")
 
 
 def _quote(quote: Quote, language: Language) -> str:

@@ -216,9 +216,10 @@ def test_the_real_address_credentials_and_key(uid: str) -> None:
 @responses.activate
 def test_trap_query_values_are_quoted() -> None:
     """zenpy pastes them into the address as they are."""
+    responses.get(f"{API}/job_statuses.json", json={"job_statuses": [], "meta": {"has_more": False}})
     responses.get(f"{API}/tickets.json", json={"tickets": []})
     assert isinstance(make_sink(vendor_settings()).find(opening("sch-1&status=closed#x y")), Absent)
-    assert responses.calls[0].request.params["external_id"] == "sch-1&status=closed#x y"
+    assert responses.calls[1].request.params["external_id"] == "sch-1&status=closed#x y"
 
 
 @responses.activate
@@ -261,6 +262,26 @@ def test_a_validation_error_is_refused_with_a_code_and_no_customer_text() -> Non
     assert error.summary == "Zendesk refuses it (422 RecordInvalid)"
     assert "secret" in error.detail
     assert error.vendor_request_id == "r-1"
+
+
+@responses.activate
+def test_a_422_names_the_fields_and_not_their_words() -> None:
+    """Which field was refused is for the operator; Zendesk's sentence may quote the customer."""
+    details = {"requester_id": [{"description": "Anna is suspended"}], "base": [{"description": "x"}], "A b": []}
+    responses.post(f"{API}/users/create_or_update.json", json={"user": {"id": 5}}, status=201)
+    responses.post(f"{API}/tickets.json", json={"error": "RecordInvalid", "details": details}, status=422)
+    error = error_of(make_sink(vendor_settings()), opening("sch-1"))
+    assert isinstance(error, Refused)
+    assert error.summary == "Zendesk refuses it (422 RecordInvalid: requester_id)"
+
+
+@pytest.mark.parametrize("body", ['{"ticket": {"id": 8, "upd', "", '"8"', "null"])
+@responses.activate
+def test_truncated_json_is_no_receipt(body: str) -> None:
+    """A 201 that breaks off says that something was made and not what: it is looked up, never sent again."""
+    responses.post(f"{API}/users/create_or_update.json", json={"user": {"id": 5}}, status=201)
+    responses.post(f"{API}/tickets.json", body=body, status=201, content_type="application/json")
+    assert isinstance(error_of(make_sink(vendor_settings()), opening("sch-1")), OutcomeUnknown)
 
 
 @responses.activate

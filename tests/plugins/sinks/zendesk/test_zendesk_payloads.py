@@ -120,8 +120,8 @@ def test_an_unknown_status_is_kept_beside() -> None:
     [
         ({"base_url": "https://help.acme.example"}, (), "either subdomain or base_url"),
         ({}, ("subdomain",), "either subdomain or base_url"),
-        ({"oauth_token": "t"}, (), "either api_token"),
-        ({}, ("api_token",), "either api_token"),
+        ({"oauth_token": "t"}, (), "exactly one of client_id"),
+        ({}, ("api_token",), "exactly one of client_id"),
         ({}, ("email",), "api_token needs email"),
         ({"subdomain": "acme.zendesk.com"}, (), "subdomain"),
         ({"subdomain": "evil/../x"}, (), "subdomain"),
@@ -195,7 +195,7 @@ def test_the_readmes_example_is_a_valid_configuration() -> None:
     text = (Path(str(plugin.__file__)).parent / "README.md").read_text()
     block = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])["connections"]["acme-zendesk"]
     assert block.pop("connector") == "zendesk"
-    block["api_token"], block["webhook_secrets"] = TOKEN, ["s"]
+    block["client_secret"] = TOKEN
     for name in ("mode",):
         block.pop(name, None)
     assert ZendeskSettings(**block).origin == "https://acme.zendesk.com"

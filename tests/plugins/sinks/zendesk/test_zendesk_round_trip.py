@@ -307,11 +307,27 @@ def test_custom_fields_take_what_they_are_named_for(account: Account, uid: str) 
     delivery = fields(uid, receipt.vendor_id, key=f"{uid}-f", fields={"order_number": "A-2"}, proofs=(proof,))
     assert isinstance(sink.deliver([delivery])[0], Receipt)
     rows = account.as_agent("GET", f"/api/v2/tickets/{receipt.vendor_id}.json")["ticket"]["custom_fields"]
-    assert {row["id"]: row["value"] for row in rows} == {
+    assert {row["id"]: row["value"] for row in rows if row["id"] < 100} == {
         11: "A-2",
         12: "https://social.example/1",
         13: "https://social.example/2",
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "word"), [("en", "Answer by 24.12.2026 10:00"), ("it", "Rispondere entro il 24.12.2026")]
+)
+def test_a_later_word_tells_the_new_deadline(account: Account, uid: str, language: str, word: str) -> None:
+    """Each message of the customer may move it, so it stands under each; the rest stands in the opening only."""
+    sink = account.sink(agent_language=language)
+    receipt = opened(sink, uid)
+    delivery = comment(uid, receipt.vendor_id, key=f"{uid}-c")
+    view = delivery.body.ticket.model_copy(update={"answer_by": datetime(2026, 12, 24, 10, 0, tzinfo=UTC)})  # type: ignore[union-attr]
+    sink.deliver([delivery.model_copy(update={"body": delivery.body.model_copy(update={"ticket": view})})])
+    text = read(sink, receipt.vendor_id)[1][-1].comment.text
+    assert word in text
+    assert "mastodon under" not in text.lower()
+    assert "mastodon sotto" not in text.lower()
 
 
 def test_redaction_leaves_nothing_legible(account: Account, uid: str) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -35,6 +37,11 @@ NO_OBJECT: list[Any] = [{}, [], None, 5, "x"]
 def answering(method: str, url: str, body: Any) -> None:
     """Answer such calls with this body; None is JSON's null, not an empty answer."""
     responses.add(method, url, body=json.dumps(body), content_type="application/json")
+
+
+def no_job_runs() -> None:
+    """Before anything is called absent, the account's jobs are asked for."""
+    responses.get(f"{API}/job_statuses.json", json={"job_statuses": [], "meta": LAST})
 
 
 def error_of(sink: ZendeskSink, delivery: Delivery) -> Exception:
@@ -81,6 +88,7 @@ def test_a_comment_is_not_doubled_by_an_odd_look(account: Account, uid: str) -> 
 @responses.activate
 def test_odd_audits_cannot_tell(body: Any) -> None:
     """Neither a comment, a field update nor a redaction is called absent by audits that cannot be read."""
+    no_job_runs()
     answering("GET", f"{API}/tickets/8/audits.json", body)
     redaction = Delivery(key="r", body=RedactComment(record_id="8", comment_id="3", reason="x"))
     for delivery in (comment("sch-1", "8", key="c"), fields("sch-1", "8", key="u", note="x"), redaction):
@@ -90,8 +98,32 @@ def test_odd_audits_cannot_tell(body: Any) -> None:
 @responses.activate
 def test_good_audits_without_our_key_are_absent() -> None:
     """What the cases above spoil one by one is, unspoilt, a clear answer."""
+    no_job_runs()
     responses.get(f"{API}/tickets/8/audits.json", json={"audits": [AUDIT], "meta": LAST})
     assert isinstance(make_sink(vendor_settings()).find(comment("sch-1", "8", key="c")), Absent)
+
+
+@pytest.mark.parametrize(
+    ("words", "minutes", "key", "answer"),
+    [
+        ("Still <b>nothing</b>!", 1, "", CannotTell),
+        ("Still nothing", 1, "another", Absent),
+        ("Still nothing", -60, "", Absent),
+        ("Something else", 1, "", Absent),
+    ],
+)
+@responses.activate
+def test_trap_our_words_under_no_key_cannot_tell(words: str, minutes: int, key: str, answer: type) -> None:
+    """Should a job ever drop the metadata, the comment is there and may not be said twice; the same words of before,
+    or of another delivery, are no reason to wait."""
+    no_job_runs()
+    began = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+    said = {"id": 5, "type": "Comment", "plain_body": re.sub("<.*?>", "", words), "public": True}
+    made_at = (began + timedelta(minutes=minutes)).isoformat()
+    audit = AUDIT | {"created_at": made_at, "events": [said], "metadata": {"custom": {"hub_key": key} if key else {}}}
+    responses.get(f"{API}/tickets/8/audits.json", json={"audits": [audit], "meta": LAST})
+    sent = comment("sch-1", "8", key="c").model_copy(update={"first_attempt_at": began})
+    assert isinstance(make_sink(vendor_settings()).find(sent), answer)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +132,7 @@ def test_good_audits_without_our_key_are_absent() -> None:
 @responses.activate
 def test_an_odd_search_for_a_ticket_cannot_tell(body: Any) -> None:
     """A ticket is not opened twice because the list of tickets could not be read."""
+    no_job_runs()
     answering("GET", f"{API}/tickets.json", body)
     assert isinstance(make_sink(vendor_settings()).find(opening("sch-1")), CannotTell)
 
@@ -165,7 +198,7 @@ def test_an_odd_row_of_the_export_is_reported_and_the_feed_goes_on() -> None:
     responses.get(f"{API}/incremental/tickets/cursor.json", json=page)
     read = make_sink(vendor_settings()).fetch_page({"start_time": 1_700_000_000})
     assert [event.type for event in read.events] == ["unreadable", "hint"]
-    assert read.cursor == {"cursor": "next"}
+    assert read.cursor["cursor"] == "next"
 
 
 @pytest.mark.parametrize(
@@ -187,7 +220,7 @@ def test_an_odd_export_does_not_move_the_cursor(spoilt: Any) -> None:
     sink = make_sink(vendor_settings())
     with pytest.raises(TemporaryFailure, match=r"incremental/tickets/cursor\.json"):
         sink.fetch_page({"cursor": "here"})
-    assert sink.fetch_page({"cursor": "here"}).cursor == {"cursor": "next"}
+    assert sink.fetch_page({"cursor": "here"}).cursor["cursor"] == "next"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ import pytest
 from zendesk_cases import Account, make_sink, opening, vendor_settings
 
 from hub.sdk import Hint, PayloadNotUnderstood, Receipt, SignatureRejected, UnsupportedEvent, WebhookRequest
+from hub.testing.rig import MemoryVault
+from plugins.sinks.zendesk.sink import OWN_ACCOUNT, mark_of
 
 NOW = datetime(2026, 11, 22, 10, 0, 0, tzinfo=UTC)
 SINK = make_sink(vendor_settings(webhook_secrets=["old-secret", "new-secret"]))
@@ -199,3 +201,65 @@ def test_the_sandbox_sends_webhooks_the_sink_believes(account: Account, uid: str
     [hint] = sink.events(request)
     assert isinstance(hint, Hint)
     assert hint.record == receipt.vendor_id
+
+
+def acted(kind: str, actor: str, **comment: Any) -> bytes:
+    """An event that this user caused."""
+    detail = {"id": "35436", "actor_id": actor, "via": {"channel": "api"}}
+    return event(kind, detail=detail, event={"comment": comment} if comment else {})
+
+
+def own_sink() -> Any:
+    """A connector whose account, user 377001, was checked before."""
+    vault = MemoryVault()
+    vault.write(OWN_ACCOUNT, mark_of("377001"))
+    return make_sink(vendor_settings(webhook_secrets=["new-secret"]), vault=vault)
+
+
+CUSTOMER = {"id": "377003", "is_staff": False}
+AGENT = {"id": "377002", "is_staff": True}
+OURS = {"id": "377001", "is_staff": True}
+
+
+@pytest.mark.parametrize(
+    ("body", "hints"),
+    [
+        (acted("ticket.status_changed", "377001"), 0),
+        (acted("ticket.created", "377001"), 0),
+        (acted("ticket.comment_added", "377001", author=CUSTOMER, is_public=True), 0),
+        (acted("ticket.comment_added", "377001", author=OURS, is_public=False), 0),
+        (acted("ticket.comment_added", "377001", author=OURS, is_public=True), 1),
+        (acted("ticket.comment_added", "377001", author=AGENT, is_public=True), 1),
+        (acted("ticket.comment_added", "377001", is_public=True), 1),
+        (acted("ticket.comment_added", "377002", author=AGENT, is_public=True), 1),
+        (acted("ticket.status_changed", "377002"), 1),
+        (acted("ticket.status_changed", "-1"), 1),
+        (event("ticket.status_changed"), 1),
+        (b'{"ticket_id": "35436"}', 1),
+    ],
+)
+def test_what_our_account_did_is_no_hint(body: bytes, hints: int) -> None:
+    """Our own writes come back as events, several each; a public word under our account may be a person's."""
+    assert len(own_sink().events(signed(body))) == hints
+
+
+def test_before_the_account_is_known_everything_is_a_hint() -> None:
+    """No call is made to find out: taking events out of a body is pure."""
+    assert len(SINK.events(signed(acted("ticket.status_changed", "377001")))) == 1
+
+
+def test_duplicates_have_one_key_and_order_does_not_matter(account: Account, uid: str) -> None:
+    """The same event twice is one; events that come late or in another order all lead to the ticket as it is now."""
+    sink = account.sink()
+    receipt = sink.deliver([opening(uid)])[0]
+    assert isinstance(receipt, Receipt)
+    account.sandbox.answer(receipt.vendor_id, "It is on its way", public=True)
+    account.sandbox.update(receipt.vendor_id, status="solved")
+    bodies = [
+        event(kind, id=f"e-{kind}", detail={"id": receipt.vendor_id})
+        for kind in ("ticket.status_changed", "ticket.created")
+    ]
+    told = [SINK.events(signed(body))[0] for body in (*bodies, *reversed(bodies))]
+    assert len({one.event_key for one in told}) == 2
+    states = [[event.event_key for event in sink.complete(hint)] for hint in told]
+    assert all(state == states[0] for state in states)

@@ -31,6 +31,7 @@ from hub.sdk import (
     Toolbox,
     UpdateFields,
 )
+from hub.testing.rig import MemoryVault
 from plugins.sinks.zendesk.sandbox import ZendeskSandbox
 from plugins.sinks.zendesk.sink import ZendeskSink
 
@@ -41,21 +42,22 @@ ANNA = Identity(network="mastodon", id="7", handle="anna", display_name="Anna Ro
 TOKEN = "sesame-token"
 
 
-class NoVault:
-    """The sink rotates no tokens: touching the vault is a bug."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise AssertionError(f"the sink must not use the vault ({name})")
-
-
-def make_sink(settings: dict[str, Any], *, timeout: tuple[float, float] = (2, 5), now: Any = None) -> ZendeskSink:
+def make_sink(
+    settings: dict[str, Any],
+    *,
+    timeout: tuple[float, float] = (2, 5),
+    now: Any = None,
+    vault: MemoryVault | None = None,
+    public_url: str = "",
+) -> ZendeskSink:
     """A connector as the hub would make it."""
     toolbox = Toolbox(
         connection="acme-zendesk",
         http=HttpSession(user_agent="hub-test", timeout=timeout),
-        vault=NoVault(),  # type: ignore[arg-type]
+        vault=vault if vault is not None else MemoryVault(),
         now=now or (lambda: datetime.now(UTC)),
         log=logging.LoggerAdapter(logging.getLogger("test.zendesk")),
+        public_url=public_url,
     )
     return ZendeskSink(ZendeskSink.Settings(**settings), toolbox)
 

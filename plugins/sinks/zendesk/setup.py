@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the hub makes in the account: webhook, custom fields, views, macros. Desired is held against actual; what is
+missing or drifted is made or mended, and only what carries our mark is ever touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from hub.sdk import ConfigurationError, Refused, SetsUp, SetupStep, Toolbox
+from plugins.sinks.zendesk import mapping
+from plugins.sinks.zendesk.access import SETUP_SCOPE
+from plugins.sinks.zendesk.errors import GONE
+from plugins.sinks.zendesk.furniture import Furniture, FurniturePiece, furniture
+from plugins.sinks.zendesk.metadata import Metadata
+from plugins.sinks.zendesk.payloads import part_of, text_of
+from plugins.sinks.zendesk.settings import ZendeskSettings
+
+if TYPE_CHECKING:
+    from plugins.sinks.zendesk.client import ZendeskClient
+
+Json = dict[str, Any]
+
+SETUP = "setup"
+"""The vault's name for who we are in the account's marks, and for the ids of the fields we made."""
+WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - a name, not a secret
+_READ_AGAIN = timedelta(seconds=30)
+
+
+class ZendeskSetup(SetsUp):
+    """The part of the connector that furnishes the account, and knows what it made there."""
+
+    settings: ZendeskSettings
+    toolbox: Toolbox
+    _client: ZendeskClient
+    _made: tuple[datetime, Json, str] | None = None
+
+    def plan_setup(self, webhook_url: str) -> Sequence[SetupStep]:
+        """What is there and what is not, and where the settings do not fit the account; five to nine calls."""
+        return self._plan(webhook_url, self._remembered())
+
+    def apply_setup(self, webhook_url: str) -> Sequence[SetupStep]:
+        """Make or mend what is missing. A refusal becomes a ``ConfigurationError`` that names the piece."""
+        known = self._remembered()
+        if not known.get("hub"):
+            known["hub"] = _hub_id(self.toolbox) or secrets.token_hex(5)
+            self._remember(known)  # before the first thing is made: a mark nobody knows is a thing nobody removes
+        mark, metadata = _Mark(self.toolbox.connection, known["hub"]), self._metadata()
+        for piece, there in self._pieces(webhook_url, mark, metadata):
+            if not self._may_make(piece):
+                continue
+            row = self._make(piece, there, mark, metadata)
+            number = row.get("id")
+            if piece.remember_as:
+                known.setdefault("fields", {})[piece.remember_as] = number
+            if piece.kind == "webhooks" and not self._has_secret(known, row):
+                answer = metadata.call("GET", f"webhooks/{text_of(number)}/signing_secret")
+                secret = text_of(part_of(answer, "signing_secret").get("secret"))
+                if secret:
+                    self.toolbox.vault.write(WEBHOOK_SECRET, secret)
+                    known["webhook"] = text_of(number)
+        self._remember(known)
+        return self._plan(webhook_url, known)
+
+    def remove_setup(self) -> Sequence[SetupStep]:
+        """Delete our webhook, views and macros; our fields are switched off only, because deleting one deletes its
+        values from every ticket."""
+        known = self._remembered()
+        if not known.get("hub"):
+            return []
+        mark, metadata = _Mark(self.toolbox.connection, known["hub"]), self._metadata()
+        left: list[SetupStep] = []
+        for furniture_kind in Furniture:
+            rows = [row for row in metadata.every(furniture_kind.value) if mark.on(row)]
+            if furniture_kind is Furniture.FIELD:
+                left += [self._switch_off(row, metadata) for row in rows]
+                continue
+            for row in rows:
+                if furniture_kind is Furniture.VIEW and not self._client.credentials.may(SETUP_SCOPE):
+                    left.append(_by_hand(row))
+                    continue
+                try:
+                    metadata.call("DELETE", f"{furniture_kind.value}/{text_of(row['id'])}")
+                except Refused as error:
+                    if error.detail != GONE:
+                        raise
+        self.toolbox.vault.forget(WEBHOOK_SECRET)
+        if left:
+            self._remember({"hub": known["hub"]})
+        else:
+            self.toolbox.vault.forget(SETUP)
+        self._made = None
+        return left
+
+    def webhook_keys(self) -> list[str]:
+        """The secrets a webhook may be signed with: those of the settings and the one the setup fetched."""
+        given = [secret.get_secret_value() for secret in self.settings.webhook_secrets]
+        fetched = self._known()[1]
+        return [*given, fetched] if fetched else given
+
+    @property
+    def mapped(self) -> ZendeskSettings:
+        """The settings, with the fields the setup made where none are named."""
+        return _mapped(self.settings, self._known()[0])
+
+    # --- parts -----------------------------------------------------------------------------------------------------
+
+    def _plan(self, webhook_url: str, known: Json) -> list[SetupStep]:
+        metadata = self._metadata()
+        mark = _Mark(self.toolbox.connection, known.get("hub") or _hub_id(self.toolbox))
+        settings = _mapped(self.settings, known)
+        account = mapping.read(metadata, settings)
+        steps = []
+        for piece, row in self._pieces(webhook_url, mark, metadata, fields=account.fields):
+            done = row is not None and not piece.drift(row)
+            done = done and (
+                not piece.remember_as or part_of(known, "fields").get(piece.remember_as) == (row or {})["id"]
+            )
+            done = done and (piece.kind != "webhooks" or self._has_secret(known, row or {}))
+            may = self._may_make(piece)
+            steps.append(
+                SetupStep(
+                    title=piece.title,
+                    state="done" if done else "missing",
+                    by="hub" if may else "person",
+                    instructions="" if may or done else _wider(piece),
+                )
+            )
+        steps += self._others(webhook_url, mark, metadata)
+        for problem in mapping.check(settings, account):
+            title = f"setting {problem.partition(':')[0]} fits the account"
+            steps.append(SetupStep(title=title, state="missing", by="person", instructions=problem))
+        return steps
+
+    def _pieces(
+        self, webhook_url: str, mark: _Mark, metadata: Metadata, *, fields: list[Json] | None = None
+    ) -> Iterator[tuple[FurniturePiece, Json | None]]:
+        """Each piece that should be, with what is there of it."""
+        rows: dict[str, list[Json]] = {} if fields is None else {Furniture.FIELD.value: fields}
+        for piece in furniture(self.settings, webhook_url, self.toolbox.connection):
+            if piece.kind not in rows:
+                rows[piece.kind] = metadata.every(piece.kind)
+            found = [row for row in rows[piece.kind] if mark.of(piece) in _marked_text(row)]
+            if not found and piece.kind == Furniture.VIEW.value and not self._may_make(piece):
+                found = [row for row in rows[piece.kind] if not piece.drift(row)]  # a person made it as we said
+            yield piece, found[0] if found else None
+
+    def _make(self, piece: FurniturePiece, row: Json | None, mark: _Mark, metadata: Metadata) -> Json:
+        wanted = piece.body | {piece.marked: f"{piece.body.get(piece.marked, '')} {mark.of(piece)}".strip()}
+        try:
+            if row is None:
+                answer = metadata.call("POST", piece.kind, {piece.one: wanted})
+                made = part_of(answer, piece.one)
+                if not text_of(made.get("id")):
+                    raise ConfigurationError(f"Zendesk answered without the id of: {piece.title}")
+                return made
+            if piece.drift(row):
+                method = "PATCH" if piece.kind == "webhooks" else "PUT"
+                metadata.call(method, f"{piece.kind}/{text_of(row['id'])}", {piece.one: piece.mended(row, wanted)})
+            return row
+        except Refused as error:
+            raise ConfigurationError(
+                f"Zendesk refuses to make or change the {piece.title} ({error.summary}); our account must be an admin",
+                detail=error.detail,
+            ) from error
+
+    def _others(self, webhook_url: str, mark: _Mark, metadata: Metadata) -> list[SetupStep]:
+        """Webhooks of others that call us too: left alone, but told."""
+        if not webhook_url:
+            text = "Set public_url in hub.toml: until then changes are noticed at the next poll only."
+            return [SetupStep(title="webhook to the hub", state="unknown", by="person", instructions=text)]
+        rows = [row for row in metadata.every(Furniture.WEBHOOK.value) if row.get("endpoint") == webhook_url]
+        text = "Two webhooks to one address only cost calls. Delete this one in Admin Center, Apps and integrations, "
+        text += "Webhooks, if nobody needs it: the hub did not make it and leaves it alone."
+        return [
+            SetupStep(
+                title=f"another webhook calls this hub: {text_of(row.get('name'))} ({text_of(row['id'])})",
+                state="unknown",
+                by="person",
+                instructions=text,
+            )
+            for row in rows
+            if not mark.on(row)
+        ]
+
+    def _switch_off(self, row: Json, metadata: Metadata) -> SetupStep:
+        name = text_of(row.get("title"))
+        text = f"Admin Center, Objects and rules, Tickets, Fields: delete {name} when its values are no longer needed; "
+        text += "that deletes them from every ticket."
+        if not self._client.credentials.may(SETUP_SCOPE):
+            text = text.replace("delete", "deactivate, and later delete,", 1)
+        elif row.get("active") is not False:
+            metadata.call("PUT", f"ticket_fields/{text_of(row['id'])}", {"ticket_field": {"active": False}})
+        return SetupStep(title=f"field {name} (switched off)", state="unknown", by="person", instructions=text)
+
+    def _may_make(self, piece: FurniturePiece) -> bool:
+        return not piece.takes_write or self._client.credentials.may(SETUP_SCOPE)
+
+    def _has_secret(self, known: Json, row: Json) -> bool:
+        return known.get("webhook") == text_of(row.get("id")) and bool(self.toolbox.vault.read(WEBHOOK_SECRET))
+
+    def _metadata(self) -> Metadata:
+        return Metadata(self.settings, self.toolbox, self._client.credentials)
+
+    def _remembered(self) -> Json:
+        try:
+            known = json.loads(self.toolbox.vault.read(SETUP) or "{}")
+        except ValueError:
+            return {}
+        return known if isinstance(known, dict) else {}
+
+    def _remember(self, known: Json) -> None:
+        self.toolbox.vault.write(SETUP, json.dumps(known))
+        self._made = None
+
+    def _known(self) -> tuple[Json, str]:
+        # Asked for each webhook and each ticket; another process may set up meanwhile.
+        now = self.toolbox.now()
+        if self._made is None or not self._made[0] <= now < self._made[0] + _READ_AGAIN:
+            self._made = now, self._remembered(), self.toolbox.vault.read(WEBHOOK_SECRET) or ""
+        return self._made[1], self._made[2]
+
+
+def _mapped(settings: ZendeskSettings, known: Json) -> ZendeskSettings:
+    fields = part_of(known, "fields")
+    made = {name: number for name, number in fields.items() if getattr(settings, name, 0) is None}
+    return settings.model_copy(update=made) if made else settings
+
+
+class _Mark:
+    """Whose a thing is: the connection, the hub, and which piece it is."""
+
+    def __init__(self, connection: str, hub: str) -> None:
+        self._start = f"[social-care-hub {connection} {hub} " if hub else ""
+
+    def of(self, piece: FurniturePiece) -> str:
+        return f"{self._start or '[nobody '}{piece.key}]"
+
+    def on(self, row: Json) -> bool:
+        return bool(self._start) and self._start in _marked_text(row)
+
+
+def _marked_text(row: Json) -> str:
+    return f"{text_of(row.get('description'))} {text_of(row.get('agent_description'))}"
+
+
+def _hub_id(toolbox: Toolbox) -> str:
+    """From the public address where there is one: then our things are known again after the vault was lost, and a
+    second hub on the same account has marks of its own."""
+    return hashlib.sha256(toolbox.public_url.encode()).hexdigest()[:10] if toolbox.public_url else ""
+
+
+def _wider(piece: FurniturePiece) -> str:
+    return (
+        "Making it takes the scope write, which this connection was not granted. Set ask_write = true and connect "
+        f"again, or do it by hand: {piece.by_hand}"
+    )
+
+
+def _by_hand(row: Json) -> SetupStep:
+    title = text_of(row.get("title"))
+    text = f"Admin Center, Workspaces, Agent tools, Views: delete {title}. The hub lacks the scope write for it."
+    return SetupStep(title=f"view {title}", state="unknown", by="person", instructions=text)
