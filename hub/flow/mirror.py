@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hub.flow import compose, texts, track
+from hub.flow import commands, compose, field_rules, files, texts, track
 from hub.flow.converse import text_hash
 from hub.flow.hub import Hub
 from hub.sdk import AddComment, CommentSeen, RecordChanged, Said
@@ -67,8 +67,18 @@ def _link(
     )
 
 
-def _theirs(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, link: Row[Any], ticket: Row[Any]) -> None:
+def found_late(
+    hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, link: Row[Any], ticket: Row[Any], *, why: str
+) -> None:
+    """Take over a comment that a comparison found and nobody had told of, without publishing it: ``why`` says why."""
+    _theirs(hub, tx, row, event, link, ticket, held=why)
+
+
+def _theirs(
+    hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, link: Row[Any], ticket: Row[Any], *, held: str = ""
+) -> None:
     now, comment = hub.now(), event.comment
+    attachments = files.named_comment(hub, row.connection, comment)
     human = comment.author.role in HUMAN_ROLES and not comment.automatic
     message_id = messages.insert_local(
         tx,
@@ -80,13 +90,13 @@ def _theirs(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, link: Row[Any],
         author_name=comment.author.name,
         origin="helpdesk",
         text=comment.text,
-        attachments=[item.model_dump() for item in comment.attachments],
+        attachments=[item.model_dump() for item in attachments],
         created_at=comment.created_at,
         received_at=now,
     )
     _link(tx, row, event, link, message_id=message_id, direction="theirs", now=now)
     data: dict[str, Any] = {"message": message_id, "role": comment.author.role, "via": comment.via}
-    why = not_for_customer(event, link, human=human)
+    why = not_for_customer(event, link, human=human) or held
     if why:
         kind = "note_written" if not comment.public else "comment_not_published"
         tickets.add_event(tx, ticket.id, kind, now=now, actor=comment.author.name, reason=why, **data)
@@ -100,6 +110,7 @@ def _theirs(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, link: Row[Any],
         track.fresh(tx, ticket.id),
         message_id=message_id,
         text=comment.text,
+        attachments=attachments,
         cause=f"comment:{row.connection}:{comment.id}",
         actor=comment.author.name,
         now=now,
@@ -161,12 +172,31 @@ def record_changed(hub: Hub, tx: Tx, row: Row[Any], event: RecordChanged) -> Non
     if link is None:
         _no_record(hub, tx, row)
         return
-    mirrored = dict(link.mirrored or {})
-    changed_at = event.changed_at.timestamp()
-    if changed_at < mirrored.get("at", 0):
+    mirrored, clock, seen = dict(link.mirrored or {}), event.changed_at.timestamp(), seen_fields(event)
+    stale = clock < mirrored.get("at", 0)
+    if stale and not field_rules.newer(mirrored, seen, clock):
         inbox.finish(tx, row.id, "ignored", reason="older than what is known", now=now, ticket_id=link.ticket_id)
         return
     ticket = tickets.by_id(tx.connection, link.ticket_id)
+    merged = bool(event.merged_into and event.merged_into != link.merged_into) and not stale
+    values: dict[str, Any] = {"last_seen_at": now}
+    if event.deleted and not stale:
+        values.update(deleted_at=now, deleted_how="reported by the helpdesk", active=False)
+        tickets.add_event(tx, ticket.id, "record_deleted", now=now, actor=row.connection, record=event.record_id)
+    if merged or event.deleted:
+        mirrored.update(seen, at=max(clock, mirrored.get("at", 0)))
+    else:
+        field_rules.Rules(hub, tx, row, ticket, event, mirrored).apply(seen)
+    if link.active and not (stale or merged or event.deleted):
+        commands.obey(hub, tx, row, track.fresh(tx, ticket.id), event, mirrored)
+    records.change(tx, link.id, mirrored=mirrored, version=link.version if stale else event.version, **values)
+    if merged:
+        _merged(tx, link, event, ticket, now=now)
+    inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
+
+
+def seen_fields(event: RecordChanged) -> dict[str, Any]:
+    """The fields that were reported, as they are kept with the record link."""
     seen = {
         "status": event.status,
         "vendor_status": event.vendor_status or None,
@@ -175,37 +205,7 @@ def record_changed(hub: Hub, tx: Tx, row: Row[Any], event: RecordChanged) -> Non
         "assignee": None if event.assignee is None else event.assignee.name or event.assignee.id,
         "group": event.group,
     }
-    changes = {name: value for name, value in seen.items() if value is not None and mirrored.get(name) != value}
-    mirrored.update(changes, at=changed_at)
-    values: dict[str, Any] = {"mirrored": mirrored, "last_seen_at": now, "version": event.version}
-    if event.deleted:
-        values.update(deleted_at=now, deleted_how="reported by the helpdesk", active=False)
-        tickets.add_event(tx, ticket.id, "record_deleted", now=now, actor=row.connection, record=event.record_id)
-    records.change(tx, link.id, **values)
-    if event.merged_into and event.merged_into != link.merged_into:
-        _merged(tx, link, event, ticket, now=now)
-    elif changes and not event.deleted:
-        _take_over(tx, ticket, event, changes, now=now)
-    if link.active and compose.SEND_DRAFT_TAG in (event.tags or ()):
-        _send_draft(hub, tx, row, ticket, event, now=now)
-    inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
-
-
-def _take_over(tx: Tx, ticket: Row[Any], event: RecordChanged, changes: dict[str, Any], *, now: datetime) -> None:
-    values: dict[str, Any] = {}
-    if "status" in changes and event.status != ticket.status:
-        values["status"] = event.status
-        if event.status == "solved":
-            values["solved_at"] = now
-        if event.status == "closed":
-            values["closed_at"] = now
-    if "priority" in changes:
-        values["priority"] = event.priority
-    if "assignee" in changes:
-        values["assignees"] = [changes["assignee"]]
-    if values:
-        tickets.change(tx, ticket.id, now=now, **values)
-    tickets.add_event(tx, ticket.id, "record_changed", now=now, actor=event.record_id, **changes)
+    return {name: value for name, value in seen.items() if value is not None}
 
 
 def _merged(tx: Tx, link: Row[Any], event: RecordChanged, ticket: Row[Any], *, now: datetime) -> None:
@@ -216,19 +216,4 @@ def _merged(tx: Tx, link: Row[Any], event: RecordChanged, ticket: Row[Any], *, n
         # What the customer says from now on goes to the record the agents kept.
         records.link(
             tx, ticket_id=ticket.id, sink=link.connection, vendor_id=event.merged_into, url="", version="", now=now
-        )
-
-
-def _send_draft(hub: Hub, tx: Tx, row: Row[Any], ticket: Row[Any], event: RecordChanged, *, now: datetime) -> None:
-    actor = event.assignee.name if event.assignee and event.assignee.name else "agent"
-    if compose.release_drafts(hub, tx, ticket, actor=actor, now=now):
-        track.tell_sink(
-            hub,
-            tx,
-            ticket,
-            cause=f"command:{row.event_key}",
-            now=now,
-            by_person=True,
-            soon=True,
-            tags_remove=(compose.SEND_DRAFT_TAG,),
         )

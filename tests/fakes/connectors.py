@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from hub.sdk import (
     AddComment,
     Agent,
     AnyEvent,
+    Attachment,
     AuthenticationFailed,
     CannotTell,
     Comment,
@@ -26,6 +28,7 @@ from hub.sdk import (
     FindsTickets,
     Found,
     Identity,
+    Media,
     Message,
     MessageDeleted,
     MessageSeen,
@@ -45,6 +48,7 @@ from hub.sdk import (
     Reply,
     ReplyLimits,
     ReportsChanges,
+    ServesMedia,
     Settings,
     Sink,
     Source,
@@ -69,11 +73,27 @@ class FakeSettings(Settings):
     secret: str = "s3cret"
 
 
-class FakeConnector:
-    """What both fakes share: the one seam to the vendor."""
+class FakeConnector(ServesMedia):
+    """What both fakes share: the one seam to the vendor, and its files."""
 
     settings: FakeSettings
     toolbox: Any
+
+    def fetch_attachment(self, attachment: Attachment, *, max_bytes: int) -> Media:
+        """By its id."""
+        content = base64.b64decode(self.call("file", file_id=attachment.id)["content"])
+        if len(content) > max_bytes:
+            raise Refused("too large")
+        return Media(content, "", attachment.name)
+
+    def files(self, attachments: Iterable[Attachment]) -> dict[str, Any]:
+        """The files of the other side, as a call carries them; nothing when there are none."""
+        sent = [
+            {"name": one.name, "content": base64.b64encode(media.content).decode()}
+            for one in attachments
+            if (media := self.toolbox.fetch_media(one.ref or one.url, max_bytes=1_000_000))
+        ]
+        return {"files": sent} if sent else {}
 
     def call(self, path: str, *, effect: bool = False, **data: Any) -> dict[str, Any]:
         """One call; faults become our errors."""
@@ -108,6 +128,19 @@ class FakeConnector:
         if fault.status in (404, 422):
             return Refused(f"refused ({fault.status})")
         return TemporaryFailure(f"status {fault.status}")
+
+
+def attachments(entry: dict[str, Any]) -> tuple[Attachment, ...]:
+    """The files of a post or comment."""
+    return tuple(
+        Attachment(
+            id=one["id"],
+            url=one.get("url", f"https://fake.example.com/{one['id']}"),
+            name=one["name"],
+            size=one.get("size"),
+        )
+        for one in entry.get("files", ())
+    )
 
 
 class FakeSource(  # type: ignore[misc]
@@ -174,6 +207,7 @@ class FakeSource(  # type: ignore[misc]
             privacy="direct" if entry["private"] else "public",
             reply_to=entry["reply_to"],
             permalink=f"https://fake.example.com/{entry['id']}",
+            attachments=attachments(entry),
         )
         return MessageSeen(event_key=f"post:{entry['id']}:{revision}", lane=lane, message=message)
 
@@ -181,9 +215,8 @@ class FakeSource(  # type: ignore[misc]
         """One reply."""
         body = deliveries[0].body
         assert isinstance(body, Reply)
-        answer = self.call(
-            "reply", effect=True, reply_to=body.reply_to, text=body.text, private=body.privacy == "direct"
-        )
+        data = {"reply_to": body.reply_to, "text": body.text, "private": body.privacy == "direct"}
+        answer = self.call("reply", effect=True, **data, **self.files(body.attachments))
         return [Receipt(vendor_id=answer["id"], permalink=f"https://fake.example.com/{answer['id']}")]
 
     def find(self, delivery: Delivery) -> Found | Absent | CannotTell:
@@ -191,7 +224,7 @@ class FakeSource(  # type: ignore[misc]
         body = delivery.body
         assert isinstance(body, Reply)
         for post in self.call("own_replies", reply_to=body.reply_to)["posts"]:
-            if post["text"] == body.text:
+            if post["text"] == body.text and len(post["files"]) == len(body.attachments):
                 return Found(receipt=Receipt(vendor_id=post["id"]))
         return Absent()
 
@@ -243,6 +276,7 @@ class FakeSink(FakeConnector, Sink, DeliversTickets, FindsTickets, ReportsChange
             via="trigger" if entry["automatic"] else "web",
             text=entry["text"],
             created_at=at,
+            attachments=attachments(entry),
         )
         return CommentSeen(event_key=f"comment:{entry['id']}:{visible}", record_id=entry["record"], comment=comment)
 
@@ -251,10 +285,12 @@ class FakeSink(FakeConnector, Sink, DeliversTickets, FindsTickets, ReportsChange
         delivery, body = deliveries[0], deliveries[0].body
         if isinstance(body, OpenTicket):
             data = {"external_id": body.ticket.uid, "subject": body.ticket.subject, "text": body.said.text}
+            data |= self.files(body.said.attachments)
             answer = self.call("create", effect=True, ref=delivery.key, **data)
             return [Receipt(vendor_id=answer["id"], comment_id=answer["comment_id"])]
         if isinstance(body, AddComment):
             data = {"record_id": body.record_id, "text": body.said.text, "public": body.public}
+            data |= self.files(body.said.attachments)
             return [Receipt(vendor_id=self.call("add", effect=True, ref=delivery.key, **data)["comment_id"])]
         assert isinstance(body, UpdateFields)
         fields: dict[str, Any] = {"status": body.status} if body.status else {}

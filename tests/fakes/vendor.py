@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import threading
 import time
@@ -56,6 +57,7 @@ class Vendor:
         self.now = now
         self.calls = 0
         self.on_effect: Callable[[str, dict[str, Any]], None] = lambda path, answer: None
+        self.files: dict[str, bytes] = {}
 
     def call(self, path: str, data: dict[str, Any]) -> dict[str, Any]:
         """One API call of the hub. Raises :class:`Fault`."""
@@ -71,6 +73,18 @@ class Vendor:
             raise Fault(0)
         return answer
 
+    def file(self, name: str, content: bytes) -> dict[str, Any]:
+        """Somebody hands in a file: what a post or a comment carries in its ``files``."""
+        file_id = f"f{len(self.files) + 1}"
+        self.files[file_id] = content
+        return {"id": file_id, "name": name, "size": len(content)}
+
+    def api_file(self, file_id: str) -> dict[str, Any]:
+        """The bytes of a file."""
+        if file_id not in self.files:
+            raise Fault(404)
+        return {"content": base64.b64encode(self.files[file_id]).decode()}
+
 
 class FakeNetwork(Vendor):
     """Posts in threads. The company's account is ``brand``."""
@@ -82,7 +96,14 @@ class FakeNetwork(Vendor):
         self.account = "brand"
 
     def post(
-        self, author: str, text: str, *, reply_to: str = "", private: bool = False, at: float | None = None
+        self,
+        author: str,
+        text: str,
+        *,
+        reply_to: str = "",
+        private: bool = False,
+        at: float | None = None,
+        files: tuple[Any, ...] = (),
     ) -> str:
         """Somebody writes; return the post's id."""
         with self.lock:
@@ -97,6 +118,7 @@ class FakeNetwork(Vendor):
                 "at": self.now() if at is None else at,
                 "edited": None,
                 "private": private,
+                "files": list(files),
             }
             self.posts[post_id] = post
             self.feed.append({"kind": "post", **post})
@@ -131,11 +153,12 @@ class FakeNetwork(Vendor):
         """The feed after a place."""
         return {"events": self.feed[after : after + limit], "end": len(self.feed)}
 
-    def api_reply(self, reply_to: str, text: str, private: bool) -> dict[str, Any]:
-        """The company answers."""
+    def api_reply(self, reply_to: str, text: str, private: bool, files: tuple[Any, ...] = ()) -> dict[str, Any]:
+        """The company answers, with files as name and bytes in base64."""
         if reply_to not in self.posts:
             raise Fault(404)
-        return {"id": self.post(self.account, text, reply_to=reply_to, private=private)}
+        kept = tuple(self.file(one["name"], base64.b64decode(one["content"])) for one in files)
+        return {"id": self.post(self.account, text, reply_to=reply_to, private=private, files=kept)}
 
     def api_own_replies(self, reply_to: str) -> dict[str, Any]:
         """A consistent read of what the company said under a post."""
@@ -166,6 +189,7 @@ class FakeHelpdesk(Vendor):
         role: str = "agent",
         automatic: bool = False,
         ref: str = "",
+        files: tuple[Any, ...] = (),
     ) -> str:
         """Somebody comments; return the comment's id."""
         with self.lock:
@@ -179,6 +203,7 @@ class FakeHelpdesk(Vendor):
                 "automatic": automatic,
                 "ref": ref,
                 "at": self.now(),
+                "files": list(files),
             }
             self._record(record_id)["comments"].append(comment)
             self.feed.append({"kind": "comment", **comment})
@@ -214,19 +239,25 @@ class FakeHelpdesk(Vendor):
         """The feed after a place."""
         return {"events": self.feed[after : after + limit], "end": len(self.feed)}
 
-    def api_create(self, external_id: str, subject: str, text: str, ref: str) -> dict[str, Any]:
+    def api_create(
+        self, external_id: str, subject: str, text: str, ref: str, files: tuple[Any, ...] = ()
+    ) -> dict[str, Any]:
         """Open a record, also when one with this external id exists."""
         record_id = f"r{len(self.records) + 1}"
         record = {"id": record_id, "external_id": external_id, "subject": subject, "comments": [], "fields": {}}
         self.records[record_id] = {**record, "status": "new"}
-        comment_id = self.comment(record_id, text, role="end-user", ref=ref)
+        comment_id = self.comment(record_id, text, role="end-user", ref=ref, files=self._kept(files))
         return {"id": record_id, "comment_id": comment_id}
 
-    def api_add(self, record_id: str, text: str, public: bool, ref: str) -> dict[str, Any]:
+    def _kept(self, files: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(self.file(one["name"], base64.b64decode(one["content"])) for one in files)
+
+    def api_add(self, record_id: str, text: str, public: bool, ref: str, files: tuple[Any, ...] = ()) -> dict[str, Any]:
         """Add a comment."""
         if self._record(record_id)["fields"].get("status") == "closed":
             raise Fault(409)
-        return {"comment_id": self.comment(record_id, text, public=public, role="end-user", ref=ref)}
+        kept = self._kept(files)
+        return {"comment_id": self.comment(record_id, text, public=public, role="end-user", ref=ref, files=kept)}
 
     def api_update(self, record_id: str, fields: dict[str, Any], note: str, ref: str) -> dict[str, Any]:
         """Change fields, with a note."""

@@ -21,6 +21,7 @@ PER_PAGE = 100
 """RT gives no more rows at once."""
 MAX_PAGES = 20
 TRANSACTION_FIELDS = "Type,Field,OldValue,NewValue,Data,ObjectId,Created,Creator"
+_PAST = "Subject,Status,Priority,Created,LastUpdated,Resolved,Queue,Owner,Requestor,CustomFields"
 _TICKET = {"fields[Queue]": "Name", "fields[Owner]": "RealName"}
 _TEXTS: list[dict[str, Any]] = [
     {"field": "ContentType", "operator": "LIKE", "value": "text/%"},
@@ -67,6 +68,13 @@ class RequestTrackerClient:
         """Tickets a TicketSQL query finds, with custom fields; never merged or deleted ones, those RT hides."""
         params = {"query": query, "fields": "Status,Created,CustomFields", "per_page": PER_PAGE}
         return self._rows("/tickets", params)[0]
+
+    def changed_since(self, day: str, *, after: int, most: int) -> list[Json]:
+        """Up to ``most`` tickets with a number above ``after`` that changed since ``day``, by their numbers. RT reads
+        the day in the time zone of our account, so that it is not sharp."""
+        params = {"query": f"LastUpdated > '{day}' AND id > {after}", "orderby": "id", "order": "ASC"}
+        params |= {"fields": _PAST, "fields[Queue]": "Name", "fields[Owner]": "Name"}
+        return self._rows("/tickets", {**params, "per_page": most})[0]
 
     def create_ticket(self, ticket: Json) -> str:
         """Open a ticket; its number."""
@@ -123,6 +131,35 @@ class RequestTrackerClient:
             meta += self._pages(path, about | {"query": json.dumps(some)})[0]
             texts += self._pages(path, content | {"query": json.dumps(some + _TEXTS)})[0]
         return meta, texts
+
+    def part(self, part_id: str, *, max_bytes: int) -> Json:
+        """One MIME part, its content in base64. ``Refused`` when its answer is too large for ``max_bytes`` of it."""
+        self._toolbox.http.cookies.clear()
+        most = max_bytes * 3 // 2 + 64 * 1024  # base64 in lines, and the headers of a mail
+        try:
+            with self._toolbox.http.request(
+                "GET",
+                f"{self._base}/attachment/{number(part_id)}",
+                headers={"Accept": "application/json", "Authorization": f"token {self._token.get_secret_value()}"},
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                if response.status_code != 200:
+                    raise failure_of_answer(response, self._toolbox.now(), effect_possible=False)
+                raw = bytearray()
+                for chunk in response.iter_content(64 * 1024):
+                    raw += chunk
+                    if len(raw) > most:
+                        raise Refused(f"the file is larger than {max_bytes} bytes")
+        except requests.RequestException as error:
+            raise failure_of_transport(error, effect_possible=False) from error
+        try:
+            body = json.loads(raw)
+        except (ValueError, RecursionError) as error:
+            raise OddAnswer("Request Tracker answered a file with something other than JSON") from error
+        if not isinstance(body, dict) or "Content" not in body:
+            raise OddAnswer("Request Tracker answered without a readable file")
+        return body
 
     def changes_after(self, transaction_id: int, creator: str) -> list[Json]:
         """Up to 100 transactions after this number on tickets that ``creator`` opened, in order; no mail records."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Iterable
 from typing import Any
 
-from hub.sdk import AddComment, Attachment, FetchesMedia, OpenTicket, Refused, TemporaryFailure, UpdateFields
+from hub.sdk import AddComment, OpenTicket, UpdateFields
 from hub.sdk.messages import TicketStatus
+from plugins.sinks.request_tracker.files import Files
 from plugins.sinks.request_tracker.payloads import custom_values, id_of, marked, name_of, number_of, text_of
 from plugins.sinks.request_tracker.settings import RequestTrackerSettings
 from plugins.sinks.request_tracker.wording import label_of, message_text, proof_text
-
-MOST_FILES = 10
 
 Json = dict[str, Any]
 
@@ -123,32 +120,6 @@ def tags_of(body: OpenTicket, settings: RequestTrackerSettings) -> list[str]:
     if settings.assign != "off":
         known.append(("team-", view.team))
     return list(dict.fromkeys([*(prefix + value for prefix, value in known if value), *view.tags]))
-
-
-class Files:
-    """A message's files: those within the limit as RT's Attachments, the others to be linked."""
-
-    def __init__(self, files: Iterable[Attachment], fetch: FetchesMedia, limit: int) -> None:
-        self.attached: list[Json] = []
-        self.linked: list[Attachment] = []
-        for file in files:
-            try:
-                if len(self.attached) == MOST_FILES or limit <= 0 or (file.size or 0) > limit:
-                    raise Refused("over the limit")
-                media = fetch(file.url, max_bytes=limit)
-                if not media.content:  # RT refuses empty files
-                    raise Refused("an empty file")
-            except (Refused, TemporaryFailure):
-                self.linked.append(file)
-                continue
-            limit -= len(media.content)
-            self.attached.append(
-                {
-                    "FileName": " ".join((file.name or media.name or "file").split())[:120],
-                    "FileType": media.mime_type or file.mime_type or "application/octet-stream",
-                    "FileContent": base64.b64encode(media.content).decode(),
-                }
-            )
 
 
 def _known(fields: dict[str, str], settings: RequestTrackerSettings) -> dict[str, str]:

@@ -38,10 +38,13 @@ from hub.sdk import (
     WebhookRequest,
 )
 from plugins.sinks.request_tracker import outgoing, payloads, setup, webhooks
+from plugins.sinks.request_tracker.cleaning import RequestTrackerCleaning
 from plugins.sinks.request_tracker.client import RequestTrackerClient, number
 from plugins.sinks.request_tracker.directory import Directory
 from plugins.sinks.request_tracker.errors import DENIED, GONE, OddAnswer, UpdateConflict, shortened
+from plugins.sinks.request_tracker.files import Files, RequestTrackerFiles
 from plugins.sinks.request_tracker.finding import Finder
+from plugins.sinks.request_tracker.history import RequestTrackerHistory
 from plugins.sinks.request_tracker.payloads import UID_PREFIX, id_of, name_of, text_of, time_of
 from plugins.sinks.request_tracker.settings import RequestTrackerSettings
 
@@ -51,7 +54,18 @@ OVERLAP = 50
 Json = dict[str, Any]
 
 
-class RequestTrackerSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, ReceivesWebhooks, Completes, SetsUp):
+class RequestTrackerSink(
+    RequestTrackerHistory,
+    RequestTrackerCleaning,
+    RequestTrackerFiles,
+    Sink,
+    DeliversTickets,
+    FindsTickets,
+    ReportsChanges,
+    ReceivesWebhooks,
+    Completes,
+    SetsUp,
+):
     """Request Tracker 5 through REST 2. No ``RedactsComments``: REST 2 can neither change nor remove what was said."""
 
     name: ClassVar[str] = "request_tracker"
@@ -135,7 +149,7 @@ class RequestTrackerSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, Re
             if isinstance(body, OpenTicket):
                 return self._open(body, delivery)
             if isinstance(body, AddComment):
-                message = outgoing.new_message(body, self.settings, key=delivery.key, files=self._files(body))
+                message = outgoing.new_message(body, self.settings, key=delivery.key, files=self._files(delivery))
                 kind = "correspond" if body.public else "comment"
                 comment_id = self._client.add_message(body.record_id, kind, message)
                 return self._receipt(body.record_id, comment_id=comment_id)
@@ -153,7 +167,7 @@ class RequestTrackerSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, Re
             if isinstance(looked, Found):
                 return looked.receipt
         ticket = outgoing.new_ticket(
-            body, self.settings, key=delivery.key, queue=self._queue_for(body), files=self._files(body)
+            body, self.settings, key=delivery.key, queue=self._queue_for(body), files=self._files(delivery)
         )
         ticket_id = self._client.create_ticket(ticket)
         if not self._carries(ticket_id, body.ticket.uid):
@@ -232,8 +246,9 @@ class RequestTrackerSink(Sink, DeliversTickets, FindsTickets, ReportsChanges, Re
                 conflict = error
         raise conflict
 
-    def _files(self, body: OpenTicket | AddComment) -> outgoing.Files:
-        return outgoing.Files(body.said.attachments, self.toolbox.fetch_media, self.settings.max_attachment_bytes)
+    def _files(self, delivery: Delivery) -> Files:
+        files = delivery.body.said.attachments if isinstance(delivery.body, OpenTicket | AddComment) else ()
+        return Files(files, self.toolbox, self.settings.max_attachment_bytes, attempt=delivery.attempt)
 
     def _receipt(self, ticket_id: str, *, comment_id: str = "") -> Receipt:
         anchor = f"#txn-{comment_id}" if comment_id else ""

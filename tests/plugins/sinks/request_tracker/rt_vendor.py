@@ -46,6 +46,7 @@ class RequestTracker(HelpdeskVendor):
         self.tickets: dict[int, Json] = {}
         self.transactions: list[Json] = []
         self.parts: list[Json] = []
+        self.raw: dict[str, bytes] = {}
         self.forbidden = False
         self.silent = False
         self.token = TOKEN
@@ -130,6 +131,13 @@ class RequestTracker(HelpdeskVendor):
                 return 200, self._list(rows, query), {}
             case "GET", ["ticket", number, "attachments"]:
                 return 200, self._list(self._attachments(number, json.loads(query["query"])), query), {}
+            case "GET", ["attachment", number]:
+                part = next((one for one in self.parts if one["id"] == number), None)
+                if part is None:  # so it does
+                    return 500, {"message": "Internal Server Error"}, {}
+                shown = {name: part[name] for name in ("ContentType", "Filename", "Headers")}
+                shown |= {"id": int(number), "TransactionId": _ref("transaction", part["TransactionId"])}
+                return 200, {**shown, "Content": base64.encodebytes(self.raw[number]).decode()}, {}
             case "GET", ["ticket", number]:
                 row = self._ticket(number)
                 return self._found(row and self._view(row), row)
@@ -226,7 +234,11 @@ class RequestTracker(HelpdeskVendor):
     def _search(self, query: str) -> list[Json]:
         live = [row for row in self.tickets.values() if row["Status"] != "deleted" and row["EffectiveId"] == row["id"]]
         field = re.fullmatch(r"'CF\.\{(\w+)\}' = '((?:[^'\\]|\\.)*)'", query)
-        if field:
+        changed = re.fullmatch(r"LastUpdated > '([0-9: -]+)' AND id > ([0-9]+)", query)
+        if changed:
+            day = changed.group(1).replace(" ", "T") + "Z"
+            live = [row for row in live if row["LastUpdated"] > day and row["id"] > int(changed.group(2))]
+        elif field:
             value = re.sub(r"\\(.)", r"\1", field.group(2))
             live = [row for row in live if value in row["values"].get(field.group(1), [])]
         else:
@@ -312,6 +324,7 @@ class RequestTracker(HelpdeskVendor):
         row = {"id": str(len(self.parts) + 1), "TransactionId": said["id"], "ContentType": mime, "Filename": name}
         row |= {"ContentLength": str(len(content)), "Headers": head, "Content": content.decode(errors="replace")}
         self.parts.append(row)
+        self.raw[row["id"]] = content
 
     def _update(self, row: Json, body: Json) -> list[str]:
         said: list[str] = []

@@ -5,10 +5,12 @@ Needs HUB_TEST_RT_URL, HUB_TEST_RT_TOKEN and HUB_TEST_RT_AGENT (name:password); 
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ import requests
 from rt_cases import comment, error_of, fields, make_sink, opening, read, sent, vendor_here
 from rt_vendor import AGENT, ORIGIN, TOKEN
 
-from hub.sdk import Absent, Attachment, Found, Hint, Media, Refused
+from hub.sdk import Absent, Attachment, Found, Hint, Media, Refused, TemporaryFailure
 from plugins.sinks.request_tracker.sink import RequestTrackerSink
 
 QUEUE = os.environ.get("HUB_TEST_RT_QUEUE", "Social")
@@ -62,6 +64,30 @@ def real() -> Iterator[RealRt]:
 def uid() -> str:
     """An external id nobody used."""
     return f"sch-{uuid.uuid4().hex[:12]}"
+
+
+def test_files_both_ways(real: RealRt, uid: str) -> None:
+    """A customer's bytes stand in RT as they were; an agent's text and picture come out again, and no byte too many."""
+    content, words = bytes(range(256)) * 40, "perché no? – sì"
+    sink = real.sink(media=lambda url, max_bytes: Media(content, "image/png", "p.png"))
+    record = sent(sink, opening(uid, attachments=(Attachment(url="https://social.example/p.png"),))).vendor_id
+    given = [("map.png", "image/png", content), ("note.txt", "text/plain", words.encode())]
+    files = [
+        {"FileName": name, "FileType": kind, "FileContent": base64.b64encode(raw).decode()} for name, kind, raw in given
+    ]
+    answer = {"Content": "Look", "ContentType": "text/plain", "Attachments": files}
+    real.agent_does("POST", f"/ticket/{record}/correspond", answer)
+    seen = [one.comment for one in read(sink, record)[0]]
+    (kept,) = seen[0].attachments
+    assert sink.fetch_attachment(kept, max_bytes=len(content)).content == content
+    assert [one.name for one in seen[-1].attachments] == ["map.png", "note.txt"]
+    for told, (_, kind, raw) in zip(seen[-1].attachments, given, strict=True):
+        media = sink.fetch_attachment(told, max_bytes=len(raw))
+        assert (media.content, media.mime_type) == (raw, kind)
+        with pytest.raises(Refused):
+            sink.fetch_attachment(told.model_copy(update={"size": None}), max_bytes=len(raw) - 1)
+    with pytest.raises(TemporaryFailure, match="500"):  # RT stumbles over a number that is not there
+        sink.fetch_attachment(told.model_copy(update={"id": "99999999", "size": None}), max_bytes=10)
 
 
 def test_a_whole_round(real: RealRt, uid: str) -> None:
@@ -239,6 +265,9 @@ def _tour(call: Callable[..., Any], uid: str, agent: str) -> None:
     about = {"fields": "TransactionId,ContentType,Filename,ContentLength,Headers", "orderby": "id", "per_page": "100"}
     meta, _ = call("GET", f"{at}/attachments", params={**about, "query": parts % (first["id"], "")})
     assert [part["ContentType"] for part in meta["items"]] == ["multipart/mixed", "text/plain", "image/png"]
+    file, _ = call("GET", f"/attachment/{meta['items'][-1]['id']}")
+    assert base64.b64decode(file["Content"]) == base64.b64decode("iVBORw==")
+    call("GET", "/attachment/99999999")
     only = ',{"field":"ContentType","operator":"LIKE","value":"text/%"},'
     only += '{"field":"Filename","operator":"IS","value":"NULL"}'
     content = {"fields": "TransactionId,ContentType,Content", "orderby": "id", "per_page": "100"}
@@ -271,3 +300,26 @@ def _within(mine: Any, truth: Any) -> bool:
     if isinstance(mine, list) and isinstance(truth, list):
         return not mine or not truth or _within(mine[0], truth[0])
     return mine == truth or "absent" in (mine, truth)
+
+
+def test_the_past_comes_whole(real: RealRt, uid: str) -> None:
+    """By number and day: who said what, who resolved it; from the bookmark of the end only what changed later."""
+    sink = real.sink()
+    record, other = sent(sink, opening(uid)).vendor_id, sent(sink, opening(f"{uid}-b")).vendor_id
+    answer = {"Content": "Dear Anna", "ContentType": "text/plain"}
+    real.agent_does("POST", f"/ticket/{record}/correspond", answer)
+    real.agent_does("PUT", f"/ticket/{record}", {"Status": "resolved"})
+    since, cursor, told = sink.toolbox.now() - timedelta(hours=1), {}, {}
+    while True:
+        page = sink.history_page(cursor, since=since)
+        told |= {ticket.record_id: ticket for ticket in page.tickets}
+        cursor = page.cursor
+        if not page.has_more:
+            break
+    past = told[record]
+    assert (past.external_id, past.status, past.group, past.solver.role) == (uid, "solved", QUEUE, "agent")
+    assert [(one.text, one.author.role) for one in past.comments][-1] == ("Dear Anna", "agent")
+    assert past.solved_at is not None
+    assert (told[other].status, told[other].solver.id) == ("new", "")
+    assert sink.history_page(cursor, since=sink.toolbox.now() + timedelta(minutes=1)).tickets == ()
+    assert sink.history_page({}, since=sink.toolbox.now() + timedelta(minutes=1)).tickets == ()

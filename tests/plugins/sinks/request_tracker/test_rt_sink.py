@@ -19,7 +19,6 @@ from hub.sdk import (
     ConfigurationError,
     Found,
     Hint,
-    Media,
     OutcomeUnknown,
     PayloadNotUnderstood,
     Proof,
@@ -57,26 +56,6 @@ def test_the_agent_sees_where_the_answer_goes_before_typing(rt: RequestTracker) 
     assert text.startswith("Where is my parcel?\n")
     for words in ("Scritto da Anna Rossi (@anna) su Mastodon", "Al massimo 500", "22.11.2026 10:00", "order_number"):
         assert words in text
-
-
-def test_files_within_the_limit_are_attached_and_others_linked(rt: RequestTracker) -> None:
-    """A file that is too large or cannot be had does not stop the ticket: its address stands in the text."""
-
-    def media(url: str, *, max_bytes: int) -> Media:
-        if url.endswith("big.mp4"):
-            raise Refused("larger")
-        if url.endswith("gone.png"):
-            raise TemporaryFailure("not now")
-        return Media(b"\x89PNG", "image/png", "p.png")
-
-    others = [Attachment(url=f"https://social.example/{name}") for name in ("big.mp4", "gone.png")]
-    sent(make_sink(rt.answer, media=media), opening(attachments=(PICTURE, *others)))
-    files = [(part["Filename"], part["ContentType"], part["ContentLength"]) for part in rt.parts if part["Filename"]]
-    assert files == [("photo.png", "image/png", "4")]
-    text = rt.records()[0].comments[0].text
-    assert "big.mp4" in text
-    assert "gone.png" in text
-    assert "p.png" not in text
 
 
 def test_a_200_that_did_nothing_is_refused_in_rts_words(rt: RequestTracker) -> None:
