@@ -9,6 +9,7 @@ HUB := $(VENV)/bin/hub
 KILLS ?= 20
 DB ?= sqlite
 BUG ?=
+SINK ?= fake
 FILE ?=
 COLUMN ?= text
 AUTHOR ?=
@@ -25,7 +26,7 @@ export HUB_TEST_DATA := $(abspath $(DATA))
 endif
 T ?=
 
-.PHONY: help install run test check lint format types imports crash docs bench-load bench-flow replay browser peers clean distclean
+.PHONY: help install run test check lint format types imports crash docs bench-calls bench-load bench-flow replay browser peers clean distclean
 
 help: ## Show the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name about; do printf '  %-12s %s\n' "$$name" "$$about"; done
@@ -81,11 +82,14 @@ imports: $(VENV)/installed-dev ## Who may import whom
 peers: $(VENV)/installed-dev ## The hub between a real Bluesky network and a real Request Tracker 5 (Debian; installs both, as root)
 	$(PY) -m benchmarks.peers
 
-crash: $(VENV)/installed-dev ## Kill the hub again and again: KILLS=20 DB=sqlite|postgresql BUG=
-	$(PY) -m benchmarks.crash --kills $(KILLS) --db $(DB) --bug "$(BUG)"
+crash: $(VENV)/installed-dev ## Kill the hub again and again: KILLS=20 DB=sqlite|postgresql SINK=fake|zendesk BUG=
+	$(PY) -m benchmarks.crash --kills $(KILLS) --db $(DB) --sink $(SINK) --bug "$(BUG)"
 
 docs: $(VENV)/installed-dev ## Write the parts of the docs that say what the code says
 	$(PY) docs/generate.py
+
+bench-calls: $(VENV)/installed-dev ## Vendor calls per 1,000 messages, and a storm within real quotas (15 min)
+	$(PY) -m benchmarks.calls
 
 bench-load: $(VENV)/installed-dev ## A real hub under neutral load tools: PERF=../shared/perf
 	@test -f "$(PERF)/bench.py" || { echo 'Say where the load tools are: make bench-load PERF=../shared/perf'; exit 2; }

@@ -1,4 +1,4 @@
-"""make crash KILLS=50 DB=sqlite|postgresql [BUG=commit_after_send|dedupe_outside]."""
+"""make crash KILLS=50 DB=sqlite|postgresql SINK=fake|zendesk [BUG=commit_after_send|dedupe_outside]."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from benchmarks.crash.desks import Desk, FakeDesk, ZendeskDesk
+from benchmarks.ports import free_port
 from tests.databases import Postgres
 
 
@@ -37,11 +39,15 @@ class Run:
             if self.postgres
             else f"sqlite:///{folder}/hub.sqlite"
         )
+        self.desk: Desk = FakeDesk(self.hand)
+        self.looked_at = 0.0
         self.posted: list[str] = []
         self.answered: set[str] = set()
 
     def start_vendors(self) -> None:
         """Start them and wait until they answer."""
+        if self.options.sink == "zendesk":
+            self.desk = ZendeskDesk(self.folder, self.hub_port, self.options.seed)
         seed = str(self.options.seed)
         command = [sys.executable, "-m", "benchmarks.crash.vendors", "--port", str(self.vendor_port), "--seed", seed]
         self.children.append(subprocess.Popen([*command, "--rate", str(self.options.rate)]))
@@ -58,6 +64,7 @@ class Run:
         """Start the hub; it is not waited for: a kill may come at any moment."""
         command = [sys.executable, "-m", "benchmarks.crash.hub_process", "--db", self.url, "--vendors", self.vendors]
         command += ["--port", str(self.hub_port), "--bug", self.options.bug, "--var", str(self.folder)]
+        command += self.desk.options()
         with Path(self.folder, "hub.log").open("ab") as log:
             self.hub = subprocess.Popen(command, stdout=log, stderr=log)
 
@@ -78,7 +85,8 @@ class Run:
     def wait_for_first_poll(self) -> None:
         """History is never read: nobody writes before the hub has stored its first cursor."""
         deadline = time.monotonic() + 60
-        while self.hand("dump")["calls"] < 8:
+        enough = 8 if self.options.sink == "fake" else 4
+        while self.hand("dump")["calls"] < enough:
             if time.monotonic() > deadline:
                 raise SystemExit("the hub did not start; see its log")
             time.sleep(0.1)
@@ -88,17 +96,25 @@ class Run:
         for _ in range(posts):
             if len(self.posted) < self.options.messages // 2:
                 mark = f"m{len(self.posted)}"
-                self.hand("post", author=f"customer{self.random.randrange(40)}", text=f"{mark} please help")
+                self.hand("post", author=self.author(), text=f"{mark} please help")
                 self.posted.append(mark)
-        for record in self.hand("dump")["records"]:
+        if time.monotonic() < self.looked_at + self.desk.every:
+            return
+        records, self.looked_at = self.desk.records(), time.monotonic()
+        for record in records:
             for comment in record["comments"]:
                 mark = comment["text"].split()[0]
                 if comment["role"] == "end-user" and mark.startswith("m") and mark not in self.answered:
                     self.answered.add(mark)
                     number = mark[1:]
                     if int(number) % 10 == 0:
-                        self.hand("answer", record=record["id"], text=f"n{number} internal", public=False)
-                    self.hand("answer", record=record["id"], text=f"a{number} here you are")
+                        self.desk.answer(record["id"], f"n{number} internal", public=False)
+                    self.desk.answer(record["id"], f"a{number} here you are")
+
+    def author(self) -> str:
+        """Everybody writes once, some of them again."""
+        number = len(self.posted)
+        return f"customer{number if number < self.options.customers else self.random.randrange(self.options.customers)}"
 
     def kill_often(self) -> int:
         """Kill the hub at random moments while people act; return how often it was at work when killed."""
@@ -106,7 +122,7 @@ class Run:
         per_round = -(-self.options.messages // 2 // max(1, self.options.kills))
         self.wait_for_first_poll()
         while kills < self.options.kills:
-            deadline = time.monotonic() + self.random.uniform(0.2, 3.5)
+            deadline = time.monotonic() + self.random.uniform(0.2, self.desk.lives)
             up = self.hub_is_up()
             while time.monotonic() < deadline or not up:
                 self.people_act(0)
@@ -138,8 +154,8 @@ class Run:
 
     def figures(self) -> dict[str, int]:
         """What is there, counted at the vendors by mark."""
-        dump = self.hand("dump")
-        comments = [comment for record in dump["records"] for comment in record["comments"]]
+        dump, records = self.hand("dump"), self.desk.records()
+        comments = [comment for record in records for comment in record["comments"]]
         arrived = Counter(c["text"].split()[0] for c in comments if c["role"] == "end-user")
         own = [post for post in dump["posts"] if post["author"] == "brand"]
         published = Counter(post["text"].split()[0] for post in own)
@@ -149,15 +165,15 @@ class Run:
             "doubled": sum(max(0, arrived[mark] - 1) for mark in self.posted)
             + sum(max(0, published[mark] - 1) for mark in answers),
             "leaked_notes": sum(count for mark, count in published.items() if mark.startswith("n")),
-            "out_of_order": self.out_of_order(dump),
+            "out_of_order": self.out_of_order(records),
         }
 
     @staticmethod
-    def out_of_order(dump: dict[str, Any]) -> int:
+    def out_of_order(records: list[dict[str, Any]]) -> int:
         """Customers' messages that stand before an earlier one of theirs in a record, of those that were only polled: a
         webhook repeated after a kill comes when it comes."""
         wrong = 0
-        for record in dump["records"]:
+        for record in records:
             marks = [c["text"].split()[0] for c in record["comments"] if c["role"] == "end-user"]
             numbers = [int(mark[1:]) for mark in marks if mark[0] == "m"]
             polled = [number for number in numbers if (number + 1) % 3 == 0]
@@ -169,15 +185,9 @@ class Run:
         for child in [*self.children, *([self.hub] if self.hub else [])]:
             child.kill()
             child.wait()
+        self.desk.close()
         if self.postgres:
             self.postgres.stop()
-
-
-def free_port() -> int:
-    """A port nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:
@@ -186,11 +196,15 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--db", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--bug", default="", choices=["", "commit_after_send", "dedupe_outside"])
-    parser.add_argument("--messages", type=int, default=500)
+    parser.add_argument("--sink", choices=["fake", "zendesk"], default="fake")
+    parser.add_argument("--messages", type=int, help="of customers and agents together (500; zendesk 2,400)")
+    parser.add_argument("--customers", type=int, help="how many there are (40; zendesk 1,000, so many conversations)")
     parser.add_argument("--rate", type=float, default=0.1, help="share of vendor calls that fail")
-    parser.add_argument("--drain", type=float, default=240)
+    parser.add_argument("--drain", type=float, default=420)
     parser.add_argument("--seed", type=int, default=20261122)
     options = parser.parse_args()
+    options.messages = options.messages or (2400 if options.sink == "zendesk" else 500)
+    options.customers = options.customers or (1000 if options.sink == "zendesk" else 40)
     with tempfile.TemporaryDirectory(prefix="hub-crash-") as folder:
         run = Run(options, Path(folder))
         try:
@@ -200,12 +214,13 @@ def main() -> None:
             run.drain()
             figures = run.figures()
             print(Path(folder, "hub.log").read_text()[-3000:], file=sys.stderr)
-            dump = run.hand("dump")
+            dump, conversations = run.hand("dump"), len(run.desk.records())
         finally:
             run.close()
     wrong = figures["lost"] or figures["doubled"] or figures["leaked_notes"] or figures["out_of_order"]
     messages = len(run.posted) + len(run.answered)
-    line = f"kills={kills} messages={messages} calls={dump['calls']} webhooks={dump['webhooks']} "
+    line = f"kills={kills} conversations={conversations} messages={messages} "
+    line += f"calls={dump['calls']} webhooks={dump['webhooks']} "
     line += " ".join(f"{name}={value}" for name, value in figures.items())
     print(f"{line} detected={int(bool(wrong))}" if options.bug else line)
     sys.exit(0 if bool(wrong) == bool(options.bug) else 1)

@@ -44,14 +44,22 @@ def connected(name: str, connector: type, url: str) -> Connected:
     return Connected(config=config, connector=connector, settings=FakeSettings(url=url, poll_every=0.3))
 
 
-def build(database: str, vendors: str) -> Hub:
+def zendesk(url: str, email: str, token: str, secret: str) -> Connected:
+    """The Zendesk sink, webhook and export both on."""
+    kind = Catalogue.load().sinks["zendesk"]
+    config = Connection(name="desk", connector="zendesk", mode="live")
+    given = {"base_url": url, "email": email, "api_token": token, "webhook_secrets": (secret,), "poll_every": 6}
+    return Connected(config=config, connector=kind, settings=kind.Settings.model_validate(given))
+
+
+def build(database: str, vendors: str, desk: Connected) -> Hub:
     """The hub."""
     return Hub(
         store=Store(database),
         cipher=Cipher(KEY),
         connected={
             "network": connected("network", FakeSource, f"{vendors}/network"),
-            "desk": connected("desk", FakeSink, f"{vendors}/helpdesk"),
+            "desk": desk,
         },
         routers=[],
         teams=Teams(default_team="care", teams={"care": Team(name="care", sink="desk", group="Care")}),
@@ -70,6 +78,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--var", required=True)
     parser.add_argument("--bug", default="")
+    parser.add_argument("--zendesk", nargs=4)
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)
     os.environ["HUB_SECRET_KEY"] = KEY.decode()
@@ -77,13 +86,15 @@ def main() -> None:
         BUGS[options.bug]()
     lock = lock_database(options.db, "crash run")
     migrate(options.db)
-    hub = build(options.db, options.vendors)
+    fake = connected("desk", FakeSink, f"{options.vendors}/helpdesk")
+    desk = zendesk(*options.zendesk) if options.zendesk else fake
+    hub = build(options.db, options.vendors, desk)
     hub.store.start()
     work = Embedded(Engine(hub), senders=4)
     work.start(alone=True)
     var = Path(options.var)
     config = HubConfig(path=var / "hub.toml", var_dir=var, teams=hub.teams)
-    app = create_app(hub, config, Catalogue.of(FakeSource, FakeSink))
+    app = create_app(hub, config, Catalogue.of(FakeSource, desk.connector))
     waitress.serve(app, host="127.0.0.1", port=options.port, threads=32, _quiet=True)
     lock.release()
 

@@ -19,7 +19,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from benchmarks.crash.__main__ import free_port
+from benchmarks.ports import free_port
 
 HUB = """
 [hub]

@@ -1,0 +1,1 @@
+"""Vendor calls: how many a thousand messages cost, and whether a storm keeps within the vendor's quotas."""
