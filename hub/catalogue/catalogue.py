@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import tomllib
@@ -19,11 +20,14 @@ from hub.catalogue.loading import load_plugins
 from hub.configuration import ConfigurationProblems, Connection, HubConfig, Problem, RouterBlock, did_you_mean
 from hub.configuration.problems import problems_of
 from hub.sdk.connectors import Connector
+from hub.sdk.policy import Policy, PolicyWrong, policy_of
 from hub.sdk.routers import Decides, Router
 from hub.sdk.settings import Settings
 from hub.sdk.sinks import Sink
 from hub.sdk.sources import Source
 from hub.sdk.toolbox import Toolbox
+
+log = logging.getLogger("hub.catalogue")
 
 
 class Catalogue:
@@ -169,6 +173,7 @@ class Catalogue:
 def _describe(cls: type, side: Side, distribution: str, version: str) -> PluginInfo:
     connector = cast("type[Connector]", cls)
     reaches, file = getattr(cls, "reaches", None), getattr(sys.modules.get(cls.__module__), "__file__", None)
+    quality = _quality(Path(file).parent) if file else {}
     return PluginInfo(
         name=connector.name,
         side=side,
@@ -178,18 +183,34 @@ def _describe(cls: type, side: Side, distribution: str, version: str) -> PluginI
         roles=roles_of(cls, side),
         settings=setting_rows(connector.Settings),
         docs_url=getattr(connector, "vendor_docs_url", ""),
-        tier=_tier(Path(file).parent) if file else "",
+        tier=str(quality.get("tier", "")),
         reaches=tuple(map(str, reaches)) if isinstance(reaches, tuple | list) else None,
         folder=str(Path(file).parent) if file else "",
+        proven_live=_proven_live(quality.get("proven_live")),
+        policy=_policy(connector),
     )
 
 
-def _tier(folder: Path) -> str:
+def _quality(folder: Path) -> dict[str, object]:
     """What quality.toml beside the connector claims; a file that cannot be read claims nothing."""
     try:
-        return str(tomllib.loads((folder / "quality.toml").read_text(encoding="utf-8")).get("tier", ""))
+        return tomllib.loads((folder / "quality.toml").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ""
+        return {}
+
+
+def _proven_live(claim: object) -> str:
+    """``2026-11-20, 0.4.0, by Acme``; empty for a claim that does not say when, of which version and by whom."""
+    told = [str(claim.get(key) or "") for key in ("date", "version", "who")] if isinstance(claim, dict) else []
+    return f"{told[0]}, {told[1]}, by {told[2]}" if told and all(told) else ""
+
+
+def _policy(connector: type[Connector]) -> Policy:
+    try:
+        return policy_of(connector)
+    except PolicyWrong as error:  # told by `hub config check`
+        log.warning("%s", error)
+        return Policy()
 
 
 def _validated(model: type[Settings], values: Mapping[str, object], path: str, *, connection: str = "") -> Settings:

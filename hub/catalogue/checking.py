@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from hub.catalogue.found import is_secret
 from hub.configuration import TRIAL_PREFIX, ConfigurationProblems, Connection, HubConfig, Problem, did_you_mean
+from hub.sdk.policy import PolicyWrong, policy_of
 
 if TYPE_CHECKING:
     from hub.catalogue.catalogue import Catalogue
+    from hub.sdk.settings import Settings
 
 
 def check(catalogue: Catalogue, config: HubConfig) -> list[Problem]:
@@ -30,10 +32,12 @@ def check(catalogue: Catalogue, config: HubConfig) -> list[Problem]:
 
 def _connection(catalogue: Catalogue, connection: Connection) -> Iterator[Problem]:
     try:
-        catalogue.settings_for(connection)
+        settings = catalogue.settings_for(connection)
     except ConfigurationProblems as wrong:
         yield from wrong.problems
         return
+    if not connection.name.startswith(TRIAL_PREFIX):  # a sandbox retires nothing
+        yield from _retirements(catalogue, connection, settings)
     for name, field in catalogue.connector_of(connection).Settings.model_fields.items():
         outside = any(item == name or item.startswith((name + ".", name + "[")) for item in connection.from_outside)
         trial = connection.name.startswith(TRIAL_PREFIX)  # its secrets are those of a sandbox, and in no file
@@ -46,6 +50,22 @@ def _connection(catalogue: Catalogue, connection: Connection) -> Iterator[Proble
                 fatal=False,
                 warning=True,
             )
+
+
+def _retirements(catalogue: Catalogue, connection: Connection, settings: Settings) -> Iterator[Problem]:
+    """What the vendor will switch off, or has, that this connection uses."""
+    told: list[tuple[str, str, str]] = []
+    try:
+        for one in policy_of(catalogue.connector_of(connection)).concerning(settings):
+            used = next((name for name in one.settings if getattr(settings, name, None)), "")
+            instead = f"; instead: {one.instead}" if one.instead else ""
+            told.append((used, f"{one.on}: {one.what}{instead}", one.source))
+    except PolicyWrong as error:
+        told.append(("", str(error), ""))
+    for used, words, source in told:
+        path = f"{connection.path}.{used}" if used else connection.path
+        text = f"{words} ({source})" if source else words
+        yield Problem(path, text, connection=connection.name, fatal=False, warning=True)
 
 
 def _trial(catalogue: Catalogue, config: HubConfig) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from hub.configuration.problems import as_toml
+from hub.sdk.policy import Policy
 from hub.sdk.settings import Settings
 
 Side = Literal["source", "sink", "router"]
@@ -34,7 +35,9 @@ class PluginInfo:
 
     ``tier`` is what its author claims in quality.toml (empty: nothing). ``reaches`` names the hosts it says it calls,
     with settings in braces (``"{subdomain}.example.com"``, ``"{base_url}"``); ``None``: it does not say, which is not
-    the same as none. ``folder`` is where its code lies.
+    the same as none. ``folder`` is where its code lies. ``proven_live`` says when somebody proved it with the vendor
+    itself (``hub connections prove``), with which version, and who; empty: nobody has. ``policy`` are the vendor's
+    dated rules that it brings.
     """
 
     name: str
@@ -48,6 +51,8 @@ class PluginInfo:
     tier: str = ""
     reaches: tuple[str, ...] | None = None
     folder: str = ""
+    proven_live: str = ""
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass(frozen=True, slots=True)

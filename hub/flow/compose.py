@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.flow import texts, track
+from hub.flow import files, texts, track
 from hub.flow.hub import Hub
 from hub.flow.wording import clean, personal_data
-from hub.sdk import AddComment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
+from hub.sdk import AddComment, Attachment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
+from hub.sdk.commands import SEND_DRAFT
 from hub.sdk.text import fits, split
 from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, tickets
 
-SEND_DRAFT_TAG = "sch-send"
+SEND_DRAFT_TAG = SEND_DRAFT.tag
 DRAFT = "draft: waits for the agent's word"
 MAX_PARTS = 10
 NO_LIMITS = ReplyLimits(max_length=100_000)
@@ -22,16 +23,32 @@ NO_LIMITS = ReplyLimits(max_length=100_000)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What would be said where; or why it may not (``refused``, a key of the texts, with its values)."""
+    """What would be said where; or why it may not (``refused``, a key of the texts, with its values).
+
+    Files go with the first part, which the others follow; ``left`` are those that cannot go.
+    """
 
     parts: tuple[Reply, ...] = ()
+    left: tuple[files.Left, ...] = ()
     refused: str = ""
     values: tuple[tuple[str, object], ...] = ()
 
 
-def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: datetime) -> Plan:
-    """Plan an answer: under the customer's newest post, never wider than it, in parts that fit."""
-    last = messages.last_inbound(connection, ticket.id)
+def plan(
+    hub: Hub,
+    connection: Connection,
+    ticket: Row[Any],
+    text: str,
+    *,
+    now: datetime,
+    under: Row[Any] | None = None,
+    attachments: Sequence[Attachment] = (),
+) -> Plan:
+    """Plan an answer: under the customer's newest post (or the message ``under``), never wider than it, in parts that
+    fit, with the files that the network takes."""
+    if ticket.not_ours:
+        return Plan(refused="not_ours")
+    last = under or messages.last_inbound(connection, ticket.id)
     if last is None:
         return Plan(refused="no_conversation")
     conversation = tickets.conversation_by_id(connection, last.conversation_id)
@@ -41,11 +58,13 @@ def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: 
     can_answer = source.has(needed) if source else conversation.connection in hub.left_out
     if not can_answer:
         return Plan(refused="cannot_reply")
-    text = clean(text)
-    if not text:
-        return Plan(refused="empty")
     row = connections.get(connection, conversation.connection)
     limits = track.reply_limits(row) or NO_LIMITS
+    text = clean(text)
+    taken, left = files.choose(attachments, limits)
+    if not text and not taken:
+        values = (("files", files.reasons(left, hub.language)),) if left else ()
+        return Plan(refused="only_files" if left else "empty", values=values)
     if limits.window_hours and now > last.created_at + timedelta(hours=limits.window_hours):
         return Plan(refused="window_closed", values=(("hours", round(limits.window_hours)),))
     what = personal_data(text) if last.privacy != "direct" else ""
@@ -56,6 +75,7 @@ def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: 
         return Plan(refused="too_long", values=(("parts", MAX_PARTS), ("length", limits.max_length)))
     to = people.as_identity(people.identity_by_id(connection, conversation.identity_id))
     return Plan(
+        left=left,
         parts=tuple(
             Reply(
                 network=conversation.network,
@@ -67,21 +87,31 @@ def plan(hub: Hub, connection: Connection, ticket: Row[Any], text: str, *, now: 
                 privacy=last.privacy,
                 part=number,
                 parts=len(parts),
+                attachments=taken if number == 1 else (),
                 answer_with=last.answer_with or {},
             )
             for number, part in enumerate(parts, 1)
-        )
+        ),
     )
 
 
 def compose(
-    hub: Hub, tx: Tx, ticket: Row[Any], *, message_id: int, text: str, cause: str, actor: str, now: datetime
+    hub: Hub,
+    tx: Tx,
+    ticket: Row[Any],
+    *,
+    message_id: int,
+    text: str,
+    attachments: Sequence[Attachment] = (),
+    cause: str,
+    actor: str,
+    now: datetime,
 ) -> None:
     """Plan the answer and put it out, hold it as a draft, or show it only, as the source's mode says.
 
     What may not go out comes back to the agent as an internal note with the reason and the next step.
     """
-    planned = plan(hub, tx.connection, ticket, text, now=now)
+    planned = plan(hub, tx.connection, ticket, text, now=now, attachments=attachments)
     if planned.refused:
         refuse(hub, tx, ticket, cause=cause, name=planned.refused, values=dict(planned.values), now=now)
         return
@@ -95,12 +125,48 @@ def compose(
         "observe": ("discarded", "observe mode: nothing is published"),
     }[mode]
     replaced = _replace_older_draft(tx, ticket, cause=cause, now=now) if mode == "draft" else False
+    put_out(
+        tx,
+        ticket,
+        planned,
+        under=last,
+        source=source,
+        message_id=message_id,
+        cause=cause,
+        now=now,
+        state=(state, reason),
+    )
+    kind = {"live": "answer_composed", "draft": "answer_drafted", "observe": "answer_observed"}[mode]
+    shown = [_words(reply, hub.language) for reply in planned.parts]
+    tickets.add_event(tx, ticket.id, kind, now=now, actor=actor, message=message_id, connection=source, parts=shown)
+    if mode == "live":
+        tx.after_commit.append(lambda: hub.nudge(source))
+        tell_left(hub, tx, ticket, planned, cause=cause, now=now)
+    else:
+        name = "observed" if mode == "observe" else "draft_again" if replaced else "draft"
+        _show_plan(hub, tx, ticket, planned, name=name, cause=cause, now=now)
+
+
+def put_out(
+    tx: Tx,
+    ticket: Row[Any],
+    planned: Plan,
+    *,
+    under: Row[Any],
+    source: str,
+    message_id: int,
+    cause: str,
+    now: datetime,
+    state: tuple[str, str] = ("waiting", ""),
+    due_at: datetime | None = None,
+) -> None:
+    """Make a plan's parts deliveries of the conversation of the message ``under``; ``state`` comes with its reason."""
     for reply in planned.parts:
         deliveries.enqueue(
             tx,
             key=f"reply:{cause}:{source}:{reply.part}",
             connection=source,
-            lane=f"conversation-{last.conversation_id}",
+            lane=lane_of(under.conversation_id),
             body=reply,
             now=now,
             ticket_id=ticket.id,
@@ -108,18 +174,16 @@ def compose(
             by_person=True,
             answer=cause if reply.parts > 1 else None,
             part=reply.part,
-            state=state,
-            reason=reason,
+            state=state[0],
+            reason=state[1],
+            due_at=due_at,
             priority=track.PRIORITIES.get(ticket.priority, 1),
         )
-    kind = {"live": "answer_composed", "draft": "answer_drafted", "observe": "answer_observed"}[mode]
-    shown = [reply.text for reply in planned.parts]
-    tickets.add_event(tx, ticket.id, kind, now=now, actor=actor, message=message_id, connection=source, parts=shown)
-    if mode == "live":
-        tx.after_commit.append(lambda: hub.nudge(source))
-    else:
-        name = "observed" if mode == "observe" else "draft_again" if replaced else "draft"
-        _show_plan(hub, tx, ticket, planned.parts, name=name, cause=cause, now=now)
+
+
+def lane_of(conversation_id: int) -> str:
+    """The lane of what is said in a conversation."""
+    return f"conversation-{conversation_id}"
 
 
 def _replace_older_draft(tx: Tx, ticket: Row[Any], *, cause: str, now: datetime) -> bool:
@@ -130,16 +194,33 @@ def _replace_older_draft(tx: Tx, ticket: Row[Any], *, cause: str, now: datetime)
     return bool(older)
 
 
-def _show_plan(
-    hub: Hub, tx: Tx, ticket: Row[Any], parts: Sequence[Reply], *, name: str, cause: str, now: datetime
-) -> None:
+def tell_left(hub: Hub, tx: Tx, ticket: Row[Any], planned: Plan, *, cause: str, now: datetime) -> None:
+    """Tell the agent which files do not go with an answer, why, and what to do; nothing when all go."""
+    if not planned.left:
+        return
+    step = texts.next_step("files", hub.language)
+    listed = files.reasons(planned.left, hub.language)
+    text = texts.note("files_left", hub.language, network=planned.parts[0].network, files=listed, next_step=step)
+    body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
+    track.to_sink(hub, tx, ticket, body, cause=f"files:{cause}", by_person=True, now=now)
+
+
+def _words(reply: Reply, language: str) -> str:
+    """A reply as people are shown it before it goes out: its text, and the files with it."""
+    names = files.listed(reply.attachments)
+    return "\n\n".join(filter(None, [reply.text, names and texts.note("would_carry", language, files=names)]))
+
+
+def _show_plan(hub: Hub, tx: Tx, ticket: Row[Any], planned: Plan, *, name: str, cause: str, now: datetime) -> None:
     """Show the agent, inside the record, what would be said where."""
+    words = "\n\n— — —\n\n".join(_words(part, hub.language) for part in planned.parts)
+    left = files.reasons(planned.left, hub.language)
     text = texts.note(
         name,
         hub.language,
         network=ticket.network,
-        to=parts[0].to.label,
-        text="\n\n— — —\n\n".join(part.text for part in parts),
+        to=planned.parts[0].to.label,
+        text="\n\n".join(filter(None, [words, left and texts.note("would_leave", hub.language, files=left)])),
         tag=SEND_DRAFT_TAG,
     )
     body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)

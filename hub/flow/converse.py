@@ -7,12 +7,11 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from hub.flow import assign, collect, settle, texts, track
+from hub.flow import assign, collect, files, settle, texts, track
 from hub.flow.classify import Classified
 from hub.flow.hub import Hub
 from hub.sdk import (
     AddComment,
-    Attachment,
     Message,
     MessageDeleted,
     MessageSeen,
@@ -22,6 +21,7 @@ from hub.sdk import (
     Reply,
     Said,
 )
+from hub.sdk.commands import ACCEPT
 from hub.store import Row, RunAgain, Tx, connections, deliveries, inbox, messages, people, tickets
 
 REPLY_VERBS = ("reply", "edit_reply", "delete_reply")
@@ -30,7 +30,7 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 def message_seen(hub: Hub, tx: Tx, row: Row[Any], event: MessageSeen, classified: Classified) -> None:
     """Apply one message event: new, edited, already known, or our own."""
-    message, now = event.message, hub.now()
+    message, now = files.named_message(hub, row.connection, event.message), hub.now()
     made_at = connections.seen(tx, row.connection).made_at
     known = messages.find(tx.connection, message.network, message.id)
     if known is not None and known.conversation_id is None and known.deleted_at is not None:
@@ -197,11 +197,27 @@ def to_helpdesk(hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any], *, cause: 
     """Open the helpdesk record with this message, or add the message to it."""
     said = said_of(stored, people.as_identity(people.identity_by_id(tx.connection, stored.identity_id)))
     known = track.has_record(tx.connection, ticket)
+    if ticket.not_ours:
+        _note_only(hub, tx, ticket, said, cause=cause, now=now, message_id=stored.id, known=known)
+        return
     view = track.view_of(hub, tx.connection, ticket, unassigned=not known and assign.is_second_step(ticket))
     body: OpenTicket | AddComment = (AddComment if known else OpenTicket)(ticket=view, said=said, public=True)
     track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now, message_id=stored.id)
     if ticket.status == "open" and ticket.answered_at is not None and isinstance(body, AddComment):
         track.tell_sink(hub, tx, ticket, cause=f"reopen:{cause}", now=now, by_person=True, status="open", soon=True)
+
+
+def _note_only(
+    hub: Hub, tx: Tx, ticket: Row[Any], said: Said, *, cause: str, now: datetime, message_id: int, known: bool
+) -> None:
+    """What a customer adds to a request that is not for us: an internal note, because a comment of theirs would make
+    the helpdesk reopen it, and nothing where the record is gone."""
+    if not known:
+        return
+    why = texts.note("customer_wrote_again", hub.language, tag=ACCEPT.tag)
+    told = said.model_copy(update={"author": None, "text": f"{why}\n\n{said.text}"})
+    body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=told, public=False)
+    track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now, message_id=message_id)
 
 
 def said_of(stored: Row[Any], author: Any, *, text: str | None = None) -> Said:
@@ -211,7 +227,7 @@ def said_of(stored: Row[Any], author: Any, *, text: str | None = None) -> Said:
         author=author,
         created_at=stored.created_at,
         permalink=stored.permalink,
-        attachments=tuple(Attachment.model_validate(item) for item in stored.attachments or ()),
+        attachments=files.stored(stored),
         context=tuple(Quote.model_validate(item) for item in stored.context or ()),
     )
 
@@ -342,7 +358,10 @@ def _proves_unknown(hub: Hub, tx: Tx, message: Message, ticket_ids: list[int]) -
     said = " ".join(message.text.split())
     for row in deliveries.unknown_replies(tx.connection, ticket_ids):
         body = Reply.model_validate_json(row.body)
-        if body.reply_to == message.reply_to and said.endswith(" ".join(body.text.split())):
+        text = " ".join(body.text.split())
+        # Files alone: whom they are for is all that was said.
+        same = said.endswith(text) if text else len(said.split()) <= 1
+        if body.reply_to == message.reply_to and same and (text or len(message.attachments) == len(body.attachments)):
             receipt = Receipt(vendor_id=message.id, permalink=message.permalink, at=message.created_at)
             settle.received(hub, tx, row, receipt, token=None)
             return True

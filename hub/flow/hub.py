@@ -13,6 +13,7 @@ from typing import Any
 
 from hub.configuration import Category, Teams
 from hub.configuration import Connection as ConnectionConfig
+from hub.flow.files import FileFetcher
 from hub.flow.media import MediaFetcher
 from hub.sdk import Connector, Decides, HttpSession, Sink, Source, Toolbox
 from hub.store import Store, connections
@@ -126,7 +127,7 @@ class Hub:
             vault=StoredVault(self.store, self.cipher, name, self.now),
             now=self.now,
             log=logging.LoggerAdapter(logging.getLogger(f"hub.connection.{name}"), {"connection": name}),
-            fetch_media=MediaFetcher(**net, from_this_machine=self.local_media),
+            fetch_media=FileFetcher(self, MediaFetcher(**net, from_this_machine=self.local_media)),
             public_url=self.public_url,
             made_at=self._made_at(name),
         )

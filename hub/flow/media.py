@@ -23,6 +23,10 @@ MOST_SECONDS = 60.0
 """For one file. Who chose the address may let it drip, a byte before each timeout, and hold a sender for ever."""
 
 
+class MediaUnavailable(TemporaryFailure):
+    """The file cannot be had now: no fault of the connection that asks for it."""
+
+
 class MediaFetcher:
     """What a toolbox hands out as ``fetch_media``. A customer chooses the address, so names are resolved once, the
     connection goes to that very address, and private ones are refused (SSRF). Behind a proxy the proxy decides.
@@ -43,11 +47,13 @@ class MediaFetcher:
         self._watch.begin()
         try:
             media = self._fetch(url, max_bytes)
+        except TemporaryFailure as error:
+            raise MediaUnavailable(error.summary, detail=error.detail) from error
         finally:
             too_long = self._watch.end()
             self._http.close()  # a kept connection would not be watched
         if too_long:  # what ends with its connection looks whole
-            raise TemporaryFailure("the attachment takes too long")
+            raise MediaUnavailable("the attachment takes too long")
         return media
 
     def _fetch(self, url: str, max_bytes: int) -> Media:

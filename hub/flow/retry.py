@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from hub.flow.hub import Hub
+from hub.flow.media import MediaUnavailable
 from hub.sdk import (
     AuthenticationFailed,
     ConfigurationError,
@@ -82,7 +83,7 @@ def blame_connection(
     Without a lane (a poll, a check) a rate limit of the lane is one of the connection: there is nothing else to wait.
     """
     action = action_for(error)
-    if action == "retry":
+    if action == "retry" and not isinstance(error, MediaUnavailable):
         connections.failed(tx, name, error=str(error), now=now)
     elif action == "pause":
         pause(tx, name, error, now=now)

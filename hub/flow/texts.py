@@ -25,11 +25,24 @@ NOTES = {
         "it": "NON pubblicata: per questo collegamento l'hub si limita a osservare (observe). Su {network} avrebbe "
         "detto a {to}:\n\n{text}",
     },
+    "files_left": {
+        "en": "Your answer goes out on {network} WITHOUT these files:\n{files}\nWhat you can do: {next_step}",
+        "it": "La tua risposta esce su {network} SENZA questi file:\n{files}\nCosa puoi fare: {next_step}",
+    },
+    "would_carry": {"en": "With the files: {files}", "it": "Con i file: {files}"},
+    "would_leave": {"en": "WITHOUT these files:\n{files}", "it": "SENZA questi file:\n{files}"},
     "old_note_made_public": {
         "en": "An internal note was made public after it was written. It was NOT published on {network}. If the "
         "customer should read it, write it as a new public comment.",
         "it": "Una nota interna è stata resa pubblica in un secondo momento. NON è stata pubblicata su {network}. Se "
         "il cliente deve leggerla, scrivila come nuovo commento pubblico.",
+    },
+    "found_late": {
+        "en": "A public comment of {author} from {when} came to the hub only now. It was NOT published on {network}: "
+        "it is more than a day old. If the customer should still read it, write it as a new public comment.",
+        "it": "Un commento pubblico di {author} del {when} è arrivato all'hub solo ora. NON è stato pubblicato su "
+        "{network}, perché ha più di un giorno. Se il cliente deve ancora leggerlo, scrivilo come nuovo commento "
+        "pubblico.",
     },
     "customer_edited": {
         "en": "The customer edited this message. It now reads:",
@@ -42,6 +55,93 @@ NOTES = {
     "said_natively": {
         "en": "The company answered on {network} itself:",
         "it": "L'azienda ha risposto direttamente su {network}:",
+    },
+    "customer_wrote_again": {
+        "en": "The customer wrote again where you said that this is not for us. It stays solved; to work on it, add"
+        " the tag {tag}.",
+        "it": "Il cliente ha scritto di nuovo dove hai indicato che non è per noi. Resta risolto; per lavorarci "
+        "aggiungi il tag {tag}.",
+    },
+    "command_accepted_already": {
+        "en": "Accepted already: nothing changed.",
+        "it": "Già preso in carico: non è cambiato nulla.",
+    },
+    "command_not_ours_already": {
+        "en": "Marked as not for us already: nothing changed.",
+        "it": "Già segnato come non per noi: non è cambiato nulla.",
+    },
+    "command_no_such_category": {
+        "en": "There is no category “{category}”: nothing changed. Tags for those there are: {tags}",
+        "it": "Non c'è una categoria «{category}»: non è cambiato nulla. I tag di quelle che ci sono: {tags}",
+    },
+    "command_category_already": {
+        "en": "The category is {category} already: nothing changed.",
+        "it": "La categoria è già {category}: non è cambiato nulla.",
+    },
+    "command_category_changed": {
+        "en": "Category: {category}. Team: {team}.",
+        "it": "Categoria: {category}. Gruppo: {team}.",
+    },
+    "command_other_helpdesk": {
+        "en": "The team {team} works in another helpdesk ({sink}). This record stays with its team: pass it on "
+        "there by hand.",
+        "it": "Il gruppo {team} lavora in un altro helpdesk ({sink}). Questa richiesta resta al suo gruppo: passala"
+        " di là a mano.",
+    },
+    "command_missing": {
+        "en": "Still missing from the customer: {fields}",
+        "it": "Mancano ancora dal cliente: {fields}",
+    },
+    "command_nothing_missing": {
+        "en": "Nothing is missing: there is nothing to ask.",
+        "it": "Non manca nulla: non c'è niente da chiedere.",
+    },
+    "command_asks_nothing": {
+        "en": "Automatic messages are stopped for this request, so the hub asks nothing. Still missing: {fields}",
+        "it": "Gli automatismi sono fermi per questa richiesta, quindi l'hub non chiede nulla. Mancano ancora: "
+        "{fields}",
+    },
+    "command_not_joined": {
+        "en": "This account is not joined with any other: nothing to undo.",
+        "it": "Questo profilo non è unito a nessun altro: non c'è nulla da annullare.",
+    },
+    "command_parted": {
+        "en": "Parted: the customer is now {person} on {network} alone. Correct the requester of this record by "
+        "hand if it shows somebody else.",
+        "it": "Separati: il cliente ora è solo {person} su {network}. Se la richiesta mostra un altro richiedente, "
+        "correggilo a mano.",
+    },
+    "command_draft_first": {
+        "en": "The answer is still a draft. Send it first with the tag {tag}, then publish it to all.",
+        "it": "La risposta è ancora una bozza. Prima inviala con il tag {tag}, poi pubblicala ovunque.",
+    },
+    "command_no_answer": {
+        "en": "There is no published answer yet: write one first, then publish it to all.",
+        "it": "Non c'è ancora una risposta pubblicata: scrivine una, poi pubblicala ovunque.",
+    },
+    "command_no_other": {
+        "en": "Nothing more to publish: no other post of the customer in this request is without this answer.",
+        "it": "Non c'è altro da pubblicare: nessun altro post del cliente in questa richiesta è senza questa risposta.",
+    },
+    "command_copies": {
+        "en": "The last answer goes out to {number} more post(s) of the customer, one after the other.",
+        "it": "L'ultima risposta esce anche sotto altri {number} post del cliente, uno dopo l'altro.",
+    },
+    "command_too_many": {
+        "en": "{number} more posts were left out: at most {most} at a time. Give the command again for the rest.",
+        "it": "Altri {number} post sono rimasti fuori: al massimo {most} per volta. Ripeti il comando per i restanti.",
+    },
+    "command_copy_refused": {
+        "en": "Not published under {number} post(s): {reason}",
+        "it": "Non pubblicata sotto {number} post: {reason}",
+    },
+    "command_stopped_already": {
+        "en": "Automatic messages are stopped already: nothing changed.",
+        "it": "Gli automatismi sono già fermi: non è cambiato nulla.",
+    },
+    "command_no_draft": {
+        "en": "No draft waits: nothing was published.",
+        "it": "Nessuna bozza in attesa: non è stato pubblicato nulla.",
     },
 }
 
@@ -61,8 +161,16 @@ NEXT_STEPS = {
         "it": "Togli i dati personali e riscrivi la risposta, oppure chiedi al cliente un messaggio privato.",
     },
     "empty": {
-        "en": "Write a text: pictures alone cannot be published.",
-        "it": "Scrivi un testo: le sole immagini non possono essere pubblicate.",
+        "en": "Write a text: an empty answer cannot be published.",
+        "it": "Scrivi un testo: una risposta vuota non può essere pubblicata.",
+    },
+    "files": {
+        "en": "Write in a new public comment where the customer finds the file, or send there one that fits.",
+        "it": "Scrivi in un nuovo commento pubblico dove il cliente trova il file, o inviane lì uno adatto.",
+    },
+    "only_files": {
+        "en": "Write a text that says where the customer finds the file, or send one that fits.",
+        "it": "Scrivi un testo che dica dove il cliente trova il file, o inviane uno adatto.",
     },
     "too_long": {
         "en": "Shorten the answer to at most {parts} messages of {length} characters.",
@@ -71,6 +179,10 @@ NEXT_STEPS = {
     "cannot_reply": {
         "en": "This connection cannot answer here. Use another channel.",
         "it": "Questo collegamento non può rispondere qui. Usa un altro canale.",
+    },
+    "not_ours": {
+        "en": "If it is for us after all, add the tag sch-accept and write the answer again.",
+        "it": "Se invece è per noi, aggiungi il tag sch-accept e riscrivi la risposta.",
     },
     "vendor": {
         "en": "Read the reason, change the answer and write it again, or ask IT to look at the parked delivery.",
@@ -84,6 +196,18 @@ REASONS = {
     "personal_data": {
         "en": "it would show personal data ({what}) in public",
         "it": "mostrerebbe in pubblico dati personali ({what})",
+    },
+    "not_ours": {"en": "somebody said that this is not for us", "it": "qualcuno ha indicato che non è per noi"},
+    "only_files": {
+        "en": "it holds no text, and none of its files can go there:\n{files}",
+        "it": "non contiene testo e nessuno dei suoi file può andare lì:\n{files}",
+    },
+    "file_none": {"en": "this connection sends no files", "it": "questo collegamento non invia file"},
+    "file_type": {"en": "the type {type} is not taken there", "it": "il tipo {type} lì non è accettato"},
+    "file_large": {"en": "{size} is too large, at most {most}", "it": "{size} è troppo grande, al massimo {most}"},
+    "file_count": {
+        "en": "one answer carries at most {most} files",
+        "it": "una risposta porta al massimo {most} file",
     },
     "empty": {"en": "it holds no text", "it": "non contiene testo"},
     "too_long": {"en": "it is too long", "it": "è troppo lunga"},

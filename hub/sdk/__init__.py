@@ -2,8 +2,10 @@
 
 from hub.sdk.commands import COMMANDS, Command, Words, category_tag
 from hub.sdk.connecting import (
+    PROOF,
     AsksConsent,
     Choice,
+    CleansUp,
     Guide,
     Guides,
     GuideStep,
@@ -96,6 +98,7 @@ __all__ = [
     "ENTRY_POINT_GROUP",
     "MISSING",
     "PLUGIN_API",
+    "PROOF",
     "Absent",
     "Accepted",
     "Account",
@@ -110,6 +113,7 @@ __all__ = [
     "BaseUrl",
     "CannotTell",
     "Choice",
+    "CleansUp",
     "Command",
     "Comment",
     "CommentSeen",

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
 
-from hub.sdk.messages import Value
+from hub.sdk.messages import Identity, Value
 
 
 class Permission(Value):
@@ -127,4 +127,23 @@ class HoldsTokens(ABC):
 
         Called by ``hub connections remove``. Return nothing. May raise our errors, which are shown; the hub empties the
         vault all the same. Since plugin API 1.
+        """
+
+
+PROOF = "sch-proof-"
+"""What a proof makes bears it: the external ids of its records, and the ids of the identities that write there, begin
+with it."""
+
+
+class CleansUp(ABC):
+    """Deletes for good what a proof made (``hub connections prove``)."""
+
+    @abstractmethod
+    def clean_up(self, vendor_ids: Sequence[str], people: Sequence[Identity] = ()) -> Sequence[str]:
+        """Delete these records (a source: posts of our own account), and what stands for ``people`` at the vendor.
+
+        Called at the end of a proof, and again by ``hub connections prove --clean-up``: what is gone already is no
+        error. Refuses what does not bear ``PROOF``: nobody else's record is ever deleted. Return what is left for a
+        person to delete, a sentence each. May raise our errors, which are shown; what is left is tried again. Since
+        plugin API 1.
         """

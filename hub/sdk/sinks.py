@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.sdk.connecting import AsksConsent, Guides, HoldsTokens
+from hub.sdk.connecting import AsksConsent, CleansUp, Guides, HoldsTokens
 from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, ServesMedia, SetsUp
 from hub.sdk.history import Backfills, ReportsAgents
 
@@ -30,6 +30,7 @@ class RedactsComments(Delivers):
 __all__ = [
     "AsksConsent",
     "Backfills",
+    "CleansUp",
     "Completes",
     "DeliversTickets",
     "FindsTickets",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.sdk.connecting import AsksConsent, Guides, HoldsTokens
+from hub.sdk.connecting import AsksConsent, CleansUp, Guides, HoldsTokens
 from hub.sdk.connectors import Completes, Connector, Delivers, Finds, Polls, ReceivesWebhooks, ServesMedia, SetsUp
 
 
@@ -40,6 +40,7 @@ class DeletesReplies(Delivers):
 
 __all__ = [
     "AsksConsent",
+    "CleansUp",
     "Completes",
     "DeletesReplies",
     "EditsReplies",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +14,24 @@ from plugins.sources.bluesky.client import NotThere
 from plugins.sources.bluesky.facets import facets
 from plugins.sources.bluesky.payloads import Own
 
-LIMITS = ReplyLimits(max_length=300, unit="graphemes", max_bytes=3000)
+LIMITS = ReplyLimits(
+    max_length=300,
+    unit="graphemes",
+    max_bytes=3000,
+    attachments=4,
+    attachment_bytes=2_000_000,  # app.bsky.embed.images; it was 1,000,000 before 2026
+    attachment_types=("image/jpeg", "image/png", "image/webp", "image/gif"),
+)
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 _NO_THREAD = "the thread has an unknown shape"
 
 
-def record(reply: Reply, place: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The post to publish. Its author is notified by the place alone; a name in the text is made a mention of theirs
-    only."""
+def record(
+    reply: Reply, place: dict[str, Any], now: datetime, pictures: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """The post to publish, with its pictures. Its author is notified by the place alone; a name in the text is made a
+    mention of theirs only."""
     post: dict[str, Any] = {
         "$type": POSTS,
         "text": reply.text,
@@ -33,6 +43,8 @@ def record(reply: Reply, place: dict[str, Any], now: datetime) -> dict[str, Any]
         post["facets"] = found
     if _LANGUAGE.fullmatch(reply.language):
         post["langs"] = [reply.language]
+    if pictures:
+        post["embed"] = {"$type": "app.bsky.embed.images", "images": list(pictures)}
     return post
 
 
@@ -97,8 +109,9 @@ def is_that(found: dict[str, Any], reply: Reply) -> bool:
     """Whether a record is this answer."""
     try:
         said = found["value"]
-        return bool(said["text"] == reply.text and said["reply"]["parent"]["uri"] == reply.reply_to)
-    except (KeyError, TypeError) as error:
+        same = said["text"] == reply.text and said["reply"]["parent"]["uri"] == reply.reply_to
+        return bool(same and len((said.get("embed") or {}).get("images") or ()) == len(reply.attachments))
+    except (KeyError, TypeError, AttributeError) as error:
         raise PayloadNotUnderstood("the record has an unknown shape") from error
 
 

@@ -67,16 +67,32 @@ class BlueskyClient:
         """Change something. ``OutcomeUnknown`` when nobody knows whether it happened."""
         return self._call("POST", method, body=body)
 
+    def upload(self, content: bytes, mime_type: str) -> dict[str, Any]:
+        """Give the server a file and return its blob. Nobody sees it before a record names it, and the same bytes are
+        the same blob, so that a lost answer is a ``TemporaryFailure``."""
+        blob = self._call("POST", "com.atproto.repo.uploadBlob", content=content, mime_type=mime_type).get("blob")
+        if not isinstance(blob, dict):
+            raise TemporaryFailure("the server took a file and did not name it")
+        return blob
+
     def _call(
-        self, verb: str, method: str, *, params: dict[str, Any] | None = None, body: dict[str, Any] | None = None
+        self,
+        verb: str,
+        method: str,
+        *,
+        params: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        content: bytes | None = None,
+        mime_type: str = "",
     ) -> dict[str, Any]:
-        effect = verb == "POST"
+        effect = verb == "POST" and content is None
         session = self._sessions.current()
+        sent: dict[str, Any] = {"params": params, "body": body, "content": content, "mime_type": mime_type}
         try:
-            return self._send(verb, method, params=params, body=body, token=session.access, effect=effect)
+            return self._send(verb, method, **sent, token=session.access, effect=effect)
         except SessionOver:
             session = self._sessions.renewed(session)
-        return self._send(verb, method, params=params, body=body, token=session.access, effect=effect)
+        return self._send(verb, method, **sent, token=session.access, effect=effect)
 
     def _open_session(self, method: str, body: dict[str, Any] | None, token: str) -> dict[str, Any]:
         return self._send("POST", method, body=body, token=token, effect=False)
@@ -90,8 +106,12 @@ class BlueskyClient:
         effect: bool,
         params: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
+        content: bytes | None = None,
+        mime_type: str = "",
     ) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
+        if content is not None:
+            headers["Content-Type"] = mime_type
         if token:
             headers["Authorization"] = f"Bearer {token}"
         try:
@@ -101,6 +121,7 @@ class BlueskyClient:
                 f"{self._service}/xrpc/{method}",
                 params=params,
                 json=body,
+                data=content,
                 headers=headers,
                 allow_redirects=False,
             )

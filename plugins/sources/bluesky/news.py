@@ -42,7 +42,7 @@ class News:
         """Everything that stands there now is known and not told."""
         now = self._toolbox.now()
         cursor = Cursor(started=now, own_from=tid(now - LATE))
-        items, _ = self._notifications("")
+        items, _, _ = self._notifications("")
         for item in items:
             cursor.know(item["uri"], "", payloads.moment(item["indexedAt"]), keep=self._keep)
         if len(items) >= LISTED_AT_ONCE:
@@ -53,10 +53,11 @@ class News:
 
     def page(self, cursor: Cursor, own: Own) -> Page:
         """Notifications while there are any; at their end also the search, our own words and changes."""
+        strange: list[AnyEvent] = []
         if not cursor.queue or (cursor.deeper and len(cursor.queue) < LOOKED_AHEAD):
-            self._look(cursor, own)
+            strange = self._look(cursor, own)
         uris = cursor.take(READ_AT_ONCE) if not cursor.deeper or len(cursor.queue) >= LOOKED_AHEAD else []
-        events = self._told(cursor, own, self._views(uris).values(), uris)
+        events = strange + self._told(cursor, own, self._views(uris).values(), uris)
         if cursor.queue or cursor.deeper:
             return _page(events, cursor, has_more=True)
         after, more = cursor.model_copy(deep=True), False
@@ -73,13 +74,14 @@ class News:
 
     # --- what others say ---------------------------------------------------------------------------------------------
 
-    def _look(self, cursor: Cursor, own: Own) -> None:
-        """Look through one page of notifications, newest first, until something known shows where news ends.
+    def _look(self, cursor: Cursor, own: Own) -> list[AnyEvent]:
+        """Look through one page of notifications, newest first, until something known shows where news ends. What
+        cannot be placed in time is told as unreadable.
 
         The list is sorted by the time the author's clock gave, so a late one appears below what is known: whatever
         stands unknown among the newest hundred is news.
         """
-        items, deeper = self._notifications(cursor.deeper)
+        items, strange, deeper = self._notifications(cursor.deeper)
         news = [item for item in items if payloads.moment(item["indexedAt"]) > cursor.floor]
         unknown = cursor.unknown(item["uri"] for item in items)
         # Found and not read yet is no end: pages may overlap.
@@ -87,23 +89,28 @@ class News:
         ours = {item["uri"] for item in items if item["author"].get("did") == own.did}
         cursor.enqueue(dict.fromkeys(item["uri"] for item in reversed(news) if item["uri"] in unknown - ours))
         cursor.deeper = "" if at_the_end or deeper == cursor.deeper else deeper
+        return strange
 
-    def _notifications(self, deeper: str) -> tuple[list[dict[str, Any]], str]:
+    def _notifications(self, deeper: str) -> tuple[list[dict[str, Any]], list[AnyEvent], str]:
         wanted: dict[str, Any] = {"reasons": list(REASONS), "limit": LISTED_AT_ONCE}
         if deeper:
             wanted["cursor"] = deeper
         method = "app.bsky.notification.listNotifications"
         items, cursor = self._client.read_list(method, "notifications", **wanted)
-        try:
-            posts = [item for item in items if item["reason"] in REASONS and f"/{POSTS}/" in item["uri"]]
-            _ = [
-                (payloads.moment(item["indexedAt"]), Address.parse(item["uri"]), item["author"]["did"])
-                for item in posts
-            ]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            # Where a page cannot be placed in time nothing of it may be taken for read.
-            raise PayloadNotUnderstood(f"a notification has an unknown shape ({type(error).__name__})") from error
-        return posts, cursor
+        posts: list[dict[str, Any]] = []
+        strange: list[AnyEvent] = []
+        for item in items:
+            try:
+                if item["reason"] in REASONS and f"/{POSTS}/" in item["uri"]:
+                    _ = payloads.moment(item["indexedAt"]), Address.parse(item["uri"]), item["author"]["did"]
+                    posts.append(item)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                reason = f"this notification has an unknown shape ({type(error).__name__})"
+                strange.append(payloads.unreadable(item, "", reason))
+        if len(strange) > len(items) // 2:
+            # The list has changed its shape: taken for read, all history would come as strange.
+            raise PayloadNotUnderstood("most notifications have an unknown shape")
+        return posts, strange, cursor
 
     def _told(self, cursor: Cursor, own: Own, views: Iterable[dict[str, Any]], order: list[str]) -> list[AnyEvent]:
         """The events of posts, in the order of ``order``; what could not be read now is found again next time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -162,10 +163,15 @@ def guarded(item: dict[str, Any], read: Callable[[], SourceEvents]) -> SourceEve
     try:
         return read()
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raw = json.dumps(item, ensure_ascii=False)
         reason = f"this post has an unknown shape ({type(error).__name__})"
-        key = f"unreadable:{item.get('uri')}:{item.get('cid')}"
-        return (Unreadable(event_key=key, raw=raw, reason=reason),)
+        return (unreadable(item, f"{item.get('uri')}:{item.get('cid')}", reason),)
+
+
+def unreadable(item: dict[str, Any], key: str, reason: str) -> Unreadable:
+    """An item with its text; the same ``key`` (empty: its text) is the same item."""
+    raw = json.dumps(item, ensure_ascii=False)
+    known_by = key or hashlib.sha256(raw.encode()).hexdigest()[:32]
+    return Unreadable(event_key=f"unreadable:{known_by}", raw=raw, reason=reason)
 
 
 def quote(view: dict[str, Any], own: Own, record: str = "record") -> Quote:

@@ -41,6 +41,7 @@ from plugins.sources.bluesky.client import BlueskyClient, NotThere
 from plugins.sources.bluesky.cursor import Cursor
 from plugins.sources.bluesky.news import News
 from plugins.sources.bluesky.payloads import NETWORK, Own
+from plugins.sources.bluesky.pictures import Pictures
 
 NEAREST_ANCESTORS = 3
 
@@ -95,6 +96,7 @@ class BlueskySource(
     def __init__(self, settings: BlueskySettings, toolbox: Toolbox) -> None:
         super().__init__(settings, toolbox)
         self._client = BlueskyClient(settings.service, settings.identifier.lstrip("@"), settings.app_password, toolbox)
+        self._pictures = Pictures(self._client, toolbox)
         self._news = News(self._client, toolbox, watch_newest=settings.watch_newest)
 
     # --- who we are ------------------------------------------------------------------------------------------------
@@ -173,9 +175,12 @@ class BlueskySource(
         if body.privacy != "public":
             raise Refused("every post on Bluesky is public: a narrower answer cannot be given there")
         own, now = self._own(), self.toolbox.now().astimezone(UTC)
-        post = answers.record(body, self._place(body, own), now)
+        answered = self._place(body, own)
+        post = answers.record(body, answered, now, self._pictures.upload(key, body))
         place = {"repo": own.did, "collection": POSTS, "rkey": self._rkey(body, key)}
         made = self._client.write("com.atproto.repo.createRecord", {**place, "record": post})
+        if body.attachments:
+            self._pictures.forget(key)
         return answers.receipt(made, own, now)
 
     def _place(self, body: Reply, own: Own) -> dict[str, Any]:

@@ -5,12 +5,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hub.sdk import EditReply, OutcomeUnknown, Receipt, Refused, Reply
+from hub.sdk import EditReply, OutcomeUnknown, Receipt, Refused, Reply, ReplyLimits
+from plugins.sources.mastodon.files import limits
 from plugins.sources.mastodon.payloads import moment
 
 # Where Mastodon sees a mention: not inside a word, so e-mail addresses are none (its Account::MENTION_RE).
 _MENTION = re.compile(r"(?<![\w/=])@(\w(?:[\w.-]*\w)?(?:@\w(?:[\w.:-]*\w)?)?)")
 _NARROW = ("followers", "direct")
+MENTION_RESERVE = 32  # "@", a user name (a server allows its own users 30 characters) and a space
+
+
+def reply_limits(instance: dict[str, Any]) -> ReplyLimits:
+    """What an answer may hold, as the server says."""
+    statuses = (instance.get("configuration") or {}).get("statuses") or {}
+    return ReplyLimits(
+        max_length=int(statuses.get("max_characters", 500)) - MENTION_RESERVE,
+        url_length=int(statuses.get("characters_reserved_per_url", 23)),
+        **limits(instance),
+    )
 
 
 def posted_text(reply: Reply) -> str:

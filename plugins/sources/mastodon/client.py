@@ -22,6 +22,7 @@ from hub.sdk import (
 # In English whatever the account's language, unlike validation texts: mastodon/mastodon#14272 (scopes),
 # akrherz/iembot#175 (login disabled), mastodon/documentation#942 (a token without a user: 422).
 _TOKEN_TROUBLE = ("scope", "login", "e-mail", "confirm", "disabled", "suspended", "pending")
+UPLOADS = "/api/v2/media"
 _SAID_WITHOUT_A_USER = "authenticated user"
 
 
@@ -58,6 +59,14 @@ class MastodonClient:
             raise OutcomeUnknown("the server accepted the request and answered something unexpected")
         return answer
 
+    def upload(self, name: str, content: bytes, mime_type: str, form: dict[str, str]) -> dict[str, Any]:
+        """Give the server a file and return what it calls it. Nobody sees it before a post uses it, so that a lost
+        answer is a ``TemporaryFailure``."""
+        answer = self._call("POST", UPLOADS, form=form, file=(name, content, mime_type))
+        if not isinstance(answer, dict):
+            raise TemporaryFailure("the server took a file and answered something unexpected")
+        return answer
+
     def _call(
         self,
         method: str,
@@ -65,21 +74,32 @@ class MastodonClient:
         *,
         params: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
+        form: dict[str, str] | None = None,
+        file: tuple[str, bytes, str] | None = None,
         key: str = "",
     ) -> Any:
-        effect = method != "GET"
+        effect = method != "GET" and path != UPLOADS
         headers = {"Authorization": self._authorization, "Accept": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
         try:
             # No redirects: requests would turn a redirected POST into a GET and report success.
             response = self._toolbox.http.request(
-                method, self._base_url + path, params=params, json=body, headers=headers, allow_redirects=False
+                method,
+                self._base_url + path,
+                params=params,
+                json=body,
+                data=form,
+                files={"file": file} if file else None,
+                headers=headers,
+                allow_redirects=False,
             )
         except requests.RequestException as error:
             raise failure_of_transport(error, effect_possible=effect) from error
         if response.status_code >= 300:
             self._fail(response, method, path)
+        if response.status_code == 206:  # a file that is still worked on; no body is promised
+            return {}
         try:
             return response.json()
         except requests.JSONDecodeError as error:
@@ -88,7 +108,7 @@ class MastodonClient:
             raise (OutcomeUnknown if effect else TemporaryFailure)(summary, detail=detail) from error
 
     def _fail(self, response: requests.Response, method: str, path: str) -> NoReturn:
-        status, effect = response.status_code, method != "GET"
+        status, effect = response.status_code, method != "GET" and path != UPLOADS
         said = _error_text(response)
         told: dict[str, str] = {
             "detail": f"{method} {path}: {status} {said}".strip(),
@@ -98,8 +118,8 @@ class MastodonClient:
         if status == 429:
             error = rate_limited(response, self._toolbox.now())
             error.detail, error.vendor_request_id = told["detail"], told["vendor_request_id"]
-            if method == "DELETE":
-                # Deletions have a budget of their own (30 in 30 minutes); replies may go on.
+            if method == "DELETE" or path == UPLOADS:
+                # Deletions and files have budgets of their own (30 in 30 minutes); other replies may go on.
                 error.scope = "lane"
             raise error
         if status >= 500:
@@ -110,6 +130,9 @@ class MastodonClient:
             raise ConfigurationError(
                 f"the server redirects to {host}: set base_url to the server's own address", **told
             )
+        if status == 403 and path == UPLOADS and "scope" in said.lower():
+            # Answers without files go on: no reason to pause the connection.
+            raise Refused("the access token may not upload files: it needs the scope write:media", **told)
         not_this_post = not about_a_post or any(word in said.lower() for word in _TOKEN_TROUBLE)
         if status == 401 or (status == 403 and not_this_post) or (status == 422 and _SAID_WITHOUT_A_USER in said):
             raise AuthenticationFailed(f"Mastodon refuses the access token ({status}): {said or 'no reason'}", **told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -198,7 +199,8 @@ def _guarded(kind: str, item: dict[str, Any], read: Callable[[], SourceEvents]) 
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raw = json.dumps(item, ensure_ascii=False)
         reason = f"this {kind} has an unknown shape ({type(error).__name__})"
-        return (Unreadable(event_key=f"unreadable:{kind}:{item.get('id')}", raw=raw, reason=reason),)
+        known_by = item.get("id") or hashlib.sha256(raw.encode()).hexdigest()[:32]
+        return (Unreadable(event_key=f"unreadable:{kind}:{known_by}", raw=raw, reason=reason),)
 
 
 def _text(html: str, mentions: Sequence[Identity], own: OwnAccount) -> str:

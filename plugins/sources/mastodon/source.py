@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from hub.sdk import (
     Absent,
+    Accepted,
     Account,
     AnyEvent,
     BaseUrl,
@@ -42,8 +43,8 @@ from hub.sdk import (
     Thread,
     Toolbox,
 )
-from plugins.sources.mastodon import payloads
-from plugins.sources.mastodon.answers import addressed, posted_text, receipt
+from plugins.sources.mastodon import files, payloads
+from plugins.sources.mastodon.answers import addressed, posted_text, receipt, reply_limits
 from plugins.sources.mastodon.client import MastodonClient, NotThere
 from plugins.sources.mastodon.cursor import Cursor, age
 from plugins.sources.mastodon.payloads import NETWORK, NOTIFICATIONS, VISIBILITY, OwnAccount
@@ -52,7 +53,6 @@ NEAREST_ANCESTORS = 3
 READ_AGAIN_AT_ONCE = 20  # more is a 422: mastodon/mastodon#27871
 READ_AGAIN_SINGLY = 3
 PAGES_SEARCHED = 5
-MENTION_RESERVE = 32  # "@", a user name (a server allows its own users 30 characters) and a space
 CLOCKS_DIFFER = timedelta(minutes=2)
 
 
@@ -105,6 +105,8 @@ class MastodonSource(
     def __init__(self, settings: MastodonSettings, toolbox: Toolbox) -> None:
         super().__init__(settings, toolbox)
         self._client = MastodonClient(settings.base_url, settings.access_token.get_secret_value(), toolbox)
+        self._files = files.Files(self._client, toolbox)
+        self._limits: ReplyLimits | None = None
         self._own_account: OwnAccount | None = None
         self._reads_many = True  # until the server turns out to be older than 4.3
 
@@ -118,19 +120,21 @@ class MastodonSource(
             raise ConfigurationError("there is no Mastodon API at base_url", detail=error.detail) from error
         instance = self._instance()
         own = self._remember(me, instance)
-        statuses = instance.get("configuration", {}).get("statuses", {})
         return Account(
             fingerprint=f"{own.handle}#{own.id}",
             id=own.id,
             handle=own.handle,
             display_name=me.get("display_name") or own.username,
             url=me.get("url") or "",
-            reply_limits=ReplyLimits(
-                max_length=int(statuses.get("max_characters", 500)) - MENTION_RESERVE,
-                url_length=int(statuses.get("characters_reserved_per_url", 23)),
-            ),
+            reply_limits=reply_limits(instance),
             details={"server": own.domain, "version": str(instance.get("version", ""))},
         )
+
+    def _most_bytes(self) -> int:
+        """How large a file may be; a sender's instance may never have checked the connection."""
+        if self._limits is None:
+            self._limits = reply_limits(self._instance())
+        return self._limits.attachment_bytes or 0
 
     def _own(self) -> OwnAccount:
         if self._own_account is not None:
@@ -144,8 +148,11 @@ class MastodonSource(
     def _instance(self) -> dict[str, Any]:
         try:
             return self._client.read("/api/v2/instance")
-        except NotThere:  # before 4.0; the defaults are right there
-            return {}
+        except NotThere:  # before 4.0
+            try:
+                return self._client.read("/api/v1/instance")
+            except NotThere:  # the defaults will do
+                return {}
 
     def _remember(self, me: dict[str, Any], instance: dict[str, Any]) -> OwnAccount:
         domain = str(instance.get("domain") or "") or urlsplit(self.settings.base_url).netloc
@@ -232,7 +239,8 @@ class MastodonSource(
     def _read_many(self, ids: list[str]) -> dict[str, dict[str, Any]]:
         if self._reads_many:
             try:
-                return {status["id"]: status for status in self._client.read_list("/api/v1/statuses", {"id[]": ids})}
+                found = self._client.read_list("/api/v1/statuses", {"id[]": ids})
+                return {status["id"]: status for status in found if status.get("id")}
             except NotThere:
                 self._reads_many = False
         return {}
@@ -264,11 +272,11 @@ class MastodonSource(
 
     # --- answering -------------------------------------------------------------------------------------------------
 
-    def deliver(self, deliveries: Sequence[Delivery]) -> list[Receipt | Failure]:
+    def deliver(self, deliveries: Sequence[Delivery]) -> list[Receipt | Failure | Accepted]:
         """Send each delivery once; one result each, in order."""
         return [self._attempt(delivery) for delivery in deliveries]
 
-    def _attempt(self, delivery: Delivery) -> Receipt | Failure:
+    def _attempt(self, delivery: Delivery) -> Receipt | Failure | Accepted:
         try:
             match delivery.body:
                 case Reply():
@@ -282,15 +290,23 @@ class MastodonSource(
         except ConnectorError as error:
             return Failure(error)
 
-    def _reply(self, body: Reply, key: str) -> Receipt:
-        post = {
+    def _reply(self, body: Reply, key: str) -> Receipt | Accepted:
+        post: dict[str, Any] = {
             "status": posted_text(body),
             "in_reply_to_id": body.reply_to,
             "visibility": VISIBILITY[body.privacy],
             "language": body.language or None,
         }
+        if body.attachments:
+            uploaded = self._files.upload(key, body, self._most_bytes())
+            if isinstance(uploaded, Accepted):
+                return uploaded
+            post["media_ids"] = uploaded
         try:
-            return receipt(self._client.write("POST", "/api/v1/statuses", post, key=key))
+            published = receipt(self._client.write("POST", "/api/v1/statuses", post, key=key))
+            if body.attachments:
+                self._files.forget(key)
+            return published
         except NotThere as error:
             raise Refused(
                 "the post to answer was deleted, or its author blocks or hides it from the company's account",
@@ -299,8 +315,10 @@ class MastodonSource(
 
     def _edit(self, body: EditReply) -> Receipt:
         published = self._client.read(_status_path(body.message_id))
-        text = addressed(body, published)
-        return receipt(self._client.write("PUT", _status_path(body.message_id), {"status": text}))
+        edit: dict[str, Any] = {"status": addressed(body, published)}
+        if kept := [media["id"] for media in published.get("media_attachments") or ()]:
+            edit["media_ids"] = kept  # an edit that does not name them takes them away
+        return receipt(self._client.write("PUT", _status_path(body.message_id), edit))
 
     def _delete(self, body: DeleteReply) -> Receipt:
         try:
@@ -311,8 +329,11 @@ class MastodonSource(
 
     # --- finding ---------------------------------------------------------------------------------------------------
 
-    def find(self, delivery: Delivery) -> Found | Absent | CannotTell:
-        """Look for the effect of an attempt whose answer was lost."""
+    def find(self, delivery: Delivery) -> Found | Absent | CannotTell | Accepted:
+        """Look for the effect of an attempt whose answer was lost, or whether an answer's files are ready."""
+        if delivery.memo.get("files"):  # the last attempt only uploaded
+            waits = self._files.look(delivery.memo)
+            return Accepted(memo=delivery.memo, look_after=files.LOOK_AFTER) if waits else Absent()
         match delivery.body:
             case Reply():
                 return self._find_reply(delivery, delivery.body)
@@ -335,7 +356,8 @@ class MastodonSource(
                 early = delivery.first_attempt_at - payloads.moment(status["created_at"])
                 if early > CLOCKS_DIFFER:
                     return Absent()
-                if status.get("in_reply_to_id") == body.reply_to and self._source_of(status) == text:
+                carries = len(status.get("media_attachments") or ()) == len(body.attachments)
+                if carries and status.get("in_reply_to_id") == body.reply_to and self._source_of(status) == text:
                     if early > self.settles_after:
                         return CannotTell(reason="the same words stand there, but dated before the first attempt")
                     return Found(receipt=receipt(status))
@@ -369,7 +391,8 @@ class MastodonSource(
 
 
 def _newest(items: Sequence[dict[str, Any]], known: str) -> str:
-    return max([known, *(str(item["id"]) for item in items)], key=age)
+    """The newest id. An item without one is told as unreadable and moves nothing."""
+    return max([known, *(str(item["id"]) for item in items if item.get("id"))], key=age)
 
 
 def _status_path(status_id: str) -> str:

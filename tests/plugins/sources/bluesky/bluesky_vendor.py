@@ -78,6 +78,7 @@ class BlueskyVendor(NetworkVendor):
     expired: set[str] = field(default_factory=set)
     muted: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
+    blobs: dict[str, bytes] = field(default_factory=dict)
     logins_left: int = 30
     made: int = 0
 
@@ -95,7 +96,8 @@ class BlueskyVendor(NetworkVendor):
         method = url.path.removeprefix("/xrpc/")
         self.calls.append(method)
         token = str(request.headers.get("Authorization", "")).removeprefix("Bearer ")
-        body = json.loads(request.body or b"{}")
+        blob = method == "com.atproto.repo.uploadBlob"
+        body = request if blob else json.loads(request.body or b"{}")
         try:
             verb, act = METHODS.get(method, ("", None))
             if act is None or verb != request.method:
@@ -150,8 +152,21 @@ class BlueskyVendor(NetworkVendor):
             raise Problem(400, "InvalidRequest", f"Invalid record: grapheme too big (maximum 300, got {length})")
         if f"at://{self.brand}/{body['collection']}/{rkey}" in self.records:
             raise Problem(500, "InternalServerError", "Internal Server Error")
+        for one in record.get("embed", {}).get("images", ()):
+            if one["image"]["ref"]["$link"] not in self.blobs:
+                raise Problem(400, "BlobNotFound", "Could not find blob")
+            if one["image"]["size"] > 2_000_000:
+                raise Problem(400, "BlobTooLarge", "This file is too large")
         made = self.put(self.brand, body["collection"], rkey, record)
         return {"uri": made.uri, "cid": made.cid, "validationStatus": "valid"}
+
+    def upload_blob(self, request: requests.PreparedRequest, _: str) -> dict[str, Any]:
+        content = request.body
+        assert isinstance(content, bytes)
+        link = "bafkrei" + base64.b32encode(hashlib.sha256(content).digest()).decode().lower().rstrip("=")
+        self.blobs[link] = content
+        ref = {"$type": "blob", "ref": {"$link": link}}
+        return {"blob": {**ref, "mimeType": request.headers["Content-Type"], "size": len(content)}}
 
     def delete_record(self, body: dict[str, Any], _: str) -> dict[str, Any]:
         if body["repo"] != self.brand:
@@ -321,6 +336,7 @@ METHODS: dict[str, tuple[str, Callable[[BlueskyVendor, Any, str], dict[str, Any]
     "com.atproto.server.createSession": ("POST", BlueskyVendor.create_session),
     "com.atproto.server.refreshSession": ("POST", BlueskyVendor.refresh_session),
     "com.atproto.repo.createRecord": ("POST", BlueskyVendor.create_record),
+    "com.atproto.repo.uploadBlob": ("POST", BlueskyVendor.upload_blob),
     "com.atproto.repo.deleteRecord": ("POST", BlueskyVendor.delete_record),
     "com.atproto.repo.getRecord": ("GET", BlueskyVendor.get_record),
     "com.atproto.repo.listRecords": ("GET", BlueskyVendor.list_records),

@@ -73,7 +73,10 @@ class Lexicons:
         schema = self._call(method, "procedure").get("input")
         if (schema is None) != (body is None):
             raise NotInLexicon(f"{method}: {'takes no' if schema is None else 'needs a'} body")
-        if schema:
+        if schema and schema["encoding"] == "*/*":
+            if not isinstance(body, bytes):
+                raise NotInLexicon(f"{method}: takes bytes")
+        elif schema:
             self._check(body, schema["schema"], method, method)
 
     def check_output(self, method: str, body: Any) -> None:

@@ -46,7 +46,10 @@ class Checked(BlueskyVendor):
         if request.method == "GET":
             self.lexicons.check_params(method, parse_qs(url.query))
         else:
-            self.lexicons.check_input(method, json.loads(request.body) if request.body else None)
+            raw = method == "com.atproto.repo.uploadBlob"
+            self.lexicons.check_input(
+                method, request.body if raw else json.loads(request.body) if request.body else None
+            )
         response = super().answer(request)
         if response.status_code == 200:
             self.lexicons.check_output(method, response.json())

@@ -5,6 +5,7 @@ It must give out accounts freely, as the dev network does: @atproto/dev-env.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import time
@@ -15,10 +16,11 @@ from typing import Any
 
 import pytest
 import requests
-from bluesky_stage import answer, messages
+from bluesky_stage import answer, messages, picture
 
 from hub.sdk import (
     Absent,
+    Attachment,
     AuthenticationFailed,
     ConnectorError,
     DeleteReply,
@@ -26,6 +28,7 @@ from hub.sdk import (
     Failure,
     Found,
     HttpSession,
+    Media,
     OutcomeUnknown,
     Receipt,
     Refused,
@@ -144,6 +147,26 @@ def told(*posts: dict[str, str]) -> Callable[[list[Any]], bool]:
 def sent(source: BlueskySource, delivery: Delivery) -> Receipt | ConnectorError:
     (result,) = source.deliver([delivery])
     return result.error if isinstance(result, Failure) else result
+
+
+def test_pictures_go_out(brand: Brand, source: BlueskySource) -> None:
+    """A real server takes them, and the AppView shows them under the customer's post."""
+    media = Media(picture("PNG", (64, 48)), "image/png", "map.png")
+    toolbox = dataclasses.replace(source.toolbox, fetch_media=lambda url, *, max_bytes: media)
+    source = BlueskySource(source.settings, toolbox)
+    carla = Person("carla")
+    first = carla.say("where?", brand)
+    (message,) = messages(until(brand, source, told(first)))
+    files = (Attachment(url="https://desk.example/map.png", name="map.png", alt_text="a map"),)
+    delivery = answer(message.id, "", person=carla.did, attachments=files, key=message.id)
+    receipt = sent(source, delivery)
+    assert isinstance(receipt, Receipt), receipt
+    assert isinstance(source.find(delivery), Found)
+    carla.sees(receipt.vendor_id)
+    method, headers = f"{URL}/xrpc/app.bsky.feed.getPosts", {"Authorization": f"Bearer {carla.token}"}
+    (post,) = requests.get(method, params={"uris": receipt.vendor_id}, headers=headers, timeout=20).json()["posts"]
+    (shown,) = post["embed"]["images"]
+    assert (shown["alt"], shown["aspectRatio"]) == ("a map", {"width": 64, "height": 48})
 
 
 def test_a_round(brand: Brand, source: BlueskySource) -> None:

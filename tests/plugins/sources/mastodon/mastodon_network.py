@@ -9,6 +9,7 @@ import html
 import json
 import re
 from datetime import UTC, datetime
+from email import message_from_bytes
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -41,6 +42,14 @@ CREDENTIALS = {
 }
 """What an account sees of itself only."""
 _MENTION = re.compile(r"(?<![\w/=])@(\w+)(?:@[\w.]+)?")
+MEDIA = {
+    "supported_mime_types": ["image/jpeg", "image/png", "image/gif", "video/mp4"],
+    "image_size_limit": 1_000_000,
+    "image_matrix_limit": 33_177_600,
+    "video_size_limit": 4_000_000,
+    "video_frame_rate_limit": 120,
+    "video_matrix_limit": 8_294_400,
+}
 _COUNTED = ReplyLimits(max_length=MAX_CHARACTERS, url_length=23)
 
 
@@ -59,6 +68,10 @@ class MastodonNetwork(NetworkVendor):
         self._by_key: dict[str, str] = {}
         self._accounts: dict[str, dict[str, Any]] = {}
         self._last_id = 1000
+        self.media: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, tuple[str, str, bytes]] = {}
+        self.working = False
+        """The server is slow: what is uploaded is not ready until :meth:`finish`."""
         self._account("acme")
 
     # --- the API -----------------------------------------------------------------------------------------------------
@@ -68,8 +81,10 @@ class MastodonNetwork(NetworkVendor):
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return reply(request, 401, {"error": "The access token is invalid"})
         url = urlsplit(request.url or "")
-        body = json.loads(request.body or b"{}")
         try:
+            if url.path == "/api/v2/media" and request.method == "POST":
+                return self._upload(request)
+            body = json.loads(request.body or b"{}")
             return self._route(request, url.path.removeprefix("/api/"), parse_qs(url.query), body)
         except NotFound:
             return reply(request, 404, {"error": "Record not found"})
@@ -82,7 +97,8 @@ class MastodonNetwork(NetworkVendor):
                 return reply(request, 200, {**self._account("acme"), **CREDENTIALS})
             case ("GET", "v2", "instance"):
                 statuses = {"max_characters": MAX_CHARACTERS, "characters_reserved_per_url": 23}
-                told = {"domain": DOMAIN, "version": "4.5.0", "configuration": {"statuses": statuses}}
+                limits = {"statuses": {**statuses, "max_media_attachments": 4}, "media_attachments": MEDIA}
+                told = {"domain": DOMAIN, "version": "4.5.0", "configuration": limits}
                 return reply(request, 200, told)
             case ("GET", "v1", "notifications"):
                 return reply(request, 200, page(self.notifications, query))
@@ -98,8 +114,14 @@ class MastodonNetwork(NetworkVendor):
                 return self._publish(request, body)
             case ("GET", "v1", "statuses", status_id):
                 return reply(request, 200, self._status(status_id))
+            case ("GET", "v1", "media", media_id):
+                media = self.media.get(media_id)
+                if media is None or media["used"]:
+                    raise NotFound
+                return reply(request, 200, media["shown"]) if media["shown"]["url"] else reply(request, 206, b"")
             case ("PUT", "v1", "statuses", status_id):
                 self._edit(status_id, body["status"])
+                self._status(status_id)["media_attachments"] = self._attached(body.get("media_ids", []))
                 return reply(request, 200, self._status(status_id))
             case ("DELETE", "v1", "statuses", status_id):
                 return reply(request, 200, self._delete(status_id))
@@ -117,10 +139,48 @@ class MastodonNetwork(NetworkVendor):
         text = body["status"]
         if length(re.sub(r"(@\w+)@[\w.]+", r"\1", text), _COUNTED) > MAX_CHARACTERS:
             return reply(request, 422, {"error": "Validation failed: Text character limit of 500 exceeded"})
+        wanted = body.get("media_ids", [])
+        if any(not self.media[one]["shown"]["url"] for one in wanted if one in self.media):
+            return reply(request, 422, {"error": "Cannot attach files that have not finished processing"})
         status = self._say("acme", text, body.get("in_reply_to_id") or "", body["visibility"])
+        status["media_attachments"] = self._attached(wanted)
         if key:
             self._by_key[key] = status["id"]
         return reply(request, 200, status)
+
+    def _upload(self, request: requests.PreparedRequest) -> requests.Response:
+        assert isinstance(request.body, bytes)
+        head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+        parts = {part.get_param("name", header="content-disposition"): part for part in _parts(head + request.body)}
+        file = parts["file"]
+        media_id, said = self._next_id(), parts.get("description")
+        content = bytes(file.get_payload(decode=True))
+        self.files[media_id] = (str(file.get_filename()), file.get_content_type(), content)
+        shown = {
+            "id": media_id,
+            "type": file.get_content_maintype(),
+            "url": None if self.working else f"{BASE_URL}/media/{media_id}",
+            "preview_url": None if self.working else f"{BASE_URL}/media/{media_id}",
+            "remote_url": None,
+            "description": bytes(said.get_payload(decode=True)).decode() if said else None,
+            "blurhash": None,
+            "meta": {},
+        }
+        self.media[media_id] = {"shown": shown, "used": False}
+        return reply(request, 202 if self.working else 200, shown)
+
+    def finish(self) -> None:
+        """What was uploaded is ready."""
+        self.working = False
+        for media_id, media in self.media.items():
+            media["shown"].update(url=f"{BASE_URL}/media/{media_id}", preview_url=f"{BASE_URL}/media/{media_id}")
+
+    def _attached(self, ids: list[str]) -> list[dict[str, Any]]:
+        # A server passes over what it does not know.
+        known = [self.media[one] for one in ids if one in self.media]
+        for media in known:
+            media["used"] = True
+        return [media["shown"] for media in known]
 
     # --- the state ---------------------------------------------------------------------------------------------------
 
@@ -270,6 +330,12 @@ class MastodonNetwork(NetworkVendor):
     def revoke_credentials(self) -> None:
         """The token is regenerated."""
         self.token = "another"
+
+
+def _parts(raw: bytes) -> list[Any]:
+    parts = message_from_bytes(raw).get_payload()
+    assert isinstance(parts, list)
+    return parts
 
 
 def page(items: list[Any], query: dict[str, list[str]], key: Any = lambda item: item["id"]) -> list[Any]:

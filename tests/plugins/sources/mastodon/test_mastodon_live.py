@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from requests.adapters import HTTPAdapter
 from hub.sdk import (
     Absent,
     AnyEvent,
+    Attachment,
     AuthenticationFailed,
     DeleteReply,
     Delivery,
@@ -21,6 +23,7 @@ from hub.sdk import (
     Failure,
     Found,
     HttpSession,
+    Media,
     Message,
     MessageDeleted,
     MessageSeen,
@@ -30,6 +33,7 @@ from hub.sdk import (
     Reply,
     TemporaryFailure,
 )
+from hub.testing.rig import MemoryVault
 from plugins.sources.mastodon.sandbox import MastodonSandbox
 from plugins.sources.mastodon.source import MastodonSource
 
@@ -76,6 +80,25 @@ def test_the_account_is_named(source: MastodonSource) -> None:
     assert account.fingerprint == f"brand@mastodon.example#{account.id}"
     assert account.reply_limits is not None
     assert account.reply_limits.max_length == 468
+
+
+def test_files_go_out_with_the_answer(sandbox: MastodonSandbox, make_source: Callable[..., MastodonSource]) -> None:
+    """Two pictures with their descriptions stand at the server, under the customer's post, and once."""
+    source, vault = make_source(), MemoryVault()
+    media = Media(b"\x89PNG\r\n\x1a\n" + bytes(20), "image/png", "map.png")
+    toolbox = dataclasses.replace(source.toolbox, vault=vault, fetch_media=lambda url, *, max_bytes: media)
+    source = MastodonSource(source.settings, toolbox)
+    cursor = source.first_cursor()
+    sandbox.post("Chiara", "where is it?")
+    (post,) = messages(poll(source, cursor)[0])
+    files = tuple(Attachment(url=f"https://desk.example/{n}.png", alt_text=f"map {n}") for n in (1, 2))
+    delivery = answer(post, "here:", attachments=files)
+    first, again = deliver(source, delivery), deliver(source, delivery)
+    assert first.vendor_id == again.vendor_id
+    found = requests.get(f"{sandbox.base_url}/api/v1/statuses/{first.vendor_id}", timeout=5).json()
+    assert [one["description"] for one in found["media_attachments"]] == ["map 1", "map 2"]
+    assert requests.get(found["media_attachments"][0]["url"], timeout=5).content == media.content
+    assert vault.values == {}
 
 
 def test_nothing_written_before_the_first_cursor_is_read(sandbox: MastodonSandbox, source: MastodonSource) -> None:

@@ -78,6 +78,33 @@ def test_what_is_published_is_as_described(network: MastodonNetwork, description
     validate(gone.json(), description, STATUS, "delete", "200")
 
 
+@pytest.mark.data
+def test_files_are_as_described(network: MastodonNetwork, description: dict[str, Any]) -> None:
+    """An upload, one that is still worked on, and a post with both; the limits are where the server tells them."""
+    upload = {"file": ("a.png", b"PNG", "image/png")}
+    for status, described in (("200", "200"), ("202", "202")):
+        network.working = status == "202"
+        request = requests.Request(
+            "POST", BASE_URL + "/api/v2/media", files=upload, headers={"Authorization": f"Bearer {TOKEN}"}
+        )
+        answer = network.answer(request.prepare())
+        assert str(answer.status_code) == status
+        validate(answer.json(), description, "/api/v2/media", "post", described)
+        asked = ask(network, "GET", f"/api/v1/media/{answer.json()['id']}")
+        assert asked.status_code == (206 if network.working else 200)
+        assert str(asked.status_code) in description["paths"]["/api/v1/media/{id}"]["get"]["responses"]
+        if not network.working:
+            validate(asked.json(), description, "/api/v1/media/{id}", "get", "200")
+    network.finish()
+    post = {"status": "", "visibility": "public", "media_ids": list(network.media)}
+    made = ask(network, "POST", "/api/v1/statuses", post)
+    assert len(made.json()["media_attachments"]) == 2
+    validate(made.json(), description, "/api/v1/statuses", "post", "200")
+    told = ask(network, "GET", "/api/v2/instance").json()["configuration"]["media_attachments"]
+    configuration = description["components"]["schemas"]["Instance"]["properties"]["configuration"]
+    jsonschema.validate(told, configuration["properties"]["media_attachments"])
+
+
 def validate(body: Any, description: dict[str, Any], path: str, method: str, status: str) -> None:
     """Raise when ``body`` is not what the description says."""
     schema = description["paths"][path][method]["responses"][status]["content"]["application/json"]["schema"]

@@ -307,10 +307,20 @@ def test_check_connection_of_a_server_that_is_no_mastodon(
 
 
 def test_servers_without_v2_instance_work(source: MastodonSource, vendor: responses.RequestsMock) -> None:
-    """Before Mastodon 4 the limits were the well-known ones and the host was the domain."""
+    """Before Mastodon 4 the older list told the limits, before 3.4 nobody; the host was the domain."""
     vendor.replace(responses.GET, URL + "/api/v2/instance", status=404)
+    media = {"supported_mime_types": ["image/png"], "image_size_limit": 5000}
+    told = {"statuses": {"max_characters": 700, "max_media_attachments": 3}, "media_attachments": media}
+    vendor.get(URL + "/api/v1/instance", json={"uri": "elsewhere.example", "configuration": told})
     found = source.check_connection()
-    assert (found.handle, found.reply_limits and found.reply_limits.max_length) == ("acme@mastodon.example", 468)
+    assert found.handle == "acme@mastodon.example"
+    limits = found.reply_limits
+    assert limits is not None
+    assert (limits.max_length, limits.attachments, limits.attachment_bytes) == (668, 3, 5000)
+    vendor.replace(responses.GET, URL + "/api/v1/instance", status=404)
+    limits = source.check_connection().reply_limits
+    assert limits is not None
+    assert (limits.max_length, limits.attachments) == (468, 0)
 
 
 def test_filtered_mentions_are_asked_for(source: MastodonSource, vendor: responses.RequestsMock) -> None:

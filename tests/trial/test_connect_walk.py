@@ -1,0 +1,195 @@
+"""From nothing to the first answered customer, as a person goes: an empty folder, the console's page of connecting in a
+real browser, consent on the Zendesk sandbox's own page, setup, mode live, a customer, an agent.
+
+``HUB_TEST_SCREENSHOTS=docs/images`` writes the pictures of docs/connecting.md and docs/zendesk.md anew.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.trial.newcomer import Company, wait_for
+from tests.trial.test_browser_walk import MORE_QUIET, QUIET, chromium
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install -e '.[dev]'")
+
+CONNECT = "/console/connections/acme-zendesk/connect"
+WIDE, PHONE = {"width": 1100, "height": 900}, {"width": 360, "height": 740}
+TALL, KILOBYTES = 1000, 150
+
+
+class Operator:
+    """The person in front of the console, who is Zendesk's administrator as well. Each walk is gone once."""
+
+    def __init__(self, company: Company, page: playwright.Page, shots: Path) -> None:
+        self.company, self.page, self.shots = company, page, shots
+        self.complaints: list[str] = []
+        self._connected = self._live = False
+        page.set_default_timeout(8_000)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._heard)
+
+    def open_console(self) -> None:
+        """The one-time link that `hub run` prints."""
+        self.page.goto(self.company.login)
+        self.page.get_by_role("button", name="Log in").click()
+        self.page.get_by_role("heading", name="Overview").wait_for()
+
+    def connect(self) -> None:
+        """From a block with nothing but base_url to a connection that works; checks each step on the way."""
+        if self._connected:
+            return
+        page, company = self.page, self.company
+        self.open_console()
+        self.look("connect-overview", page.locator("body"))
+        page.get_by_role("listitem").get_by_role("link", name="acme-zendesk").click()
+        page.get_by_role("heading", name="Settings that are still missing").wait_for()
+        assert page.get_by_role("button", name="Go to Zendesk").count() == 0
+        redirect = self.card("register").locator("pre").filter(has_text="/connect/callback").first.inner_text().strip()
+        assert redirect == f"{company.address}/connect/callback"
+        self.look("connect-guide", page.locator("main"))
+
+        company.put_in_client(company.register_client(redirect))
+        company.stop()
+        company.start()
+        self.open_console()
+        page.goto(company.address + CONNECT)
+        page.get_by_role("button", name="Test the address").click()
+        self.card("reach").get_by_text("It leads to this hub").wait_for()
+
+        self.ask_zendesk("Go to Zendesk", "Deny")
+        page.get_by_text("The vendor's page was answered with no").wait_for()
+        self.look("connect-denied", page.locator("main"))
+        page.get_by_role("link", name="Go on in the console").click()
+        self.card("consent").get_by_text("access_denied").wait_for()
+        assert self.state_of("consent") == "look here"
+
+        self.ask_zendesk("Connect again at Zendesk", "Allow")
+        page.get_by_text("Done: it is connected.").wait_for()
+        assert "code=" not in page.url
+        self.look("connect-back", page.locator("main"))
+        page.get_by_role("link", name="Go on in the console").click()
+        self.card("consent").get_by_text("Connected: ").wait_for()
+
+        page.get_by_role("button", name="Look what is missing").click()
+        self.card("setup").get_by_text("view Social: drafts waiting").wait_for()
+        assert self.card("setup").get_by_text("done", exact=True).count() == 0
+        self.look("connect-plan", self.card("setup"))
+        page.get_by_role("button", name="Do the hub's missing steps").click()
+        self.card("setup").get_by_text("not on the form").first.wait_for()
+        self.look("connect-setup", self.card("setup"))
+        company.put_fields_on_form()
+        page.get_by_role("button", name="Look what is missing").click()
+        self.card("setup").get_by_text("12 of 12 done").wait_for()
+        page.get_by_role("button", name="Check now").click()
+        assert self.state_of("check") == "done"
+        self.look("connect-check", self.card("check"))
+        self._connected = True
+
+    def ask_zendesk(self, button: str, decision: str) -> None:
+        """Over to the vendor's page, and answer there."""
+        page = self.page
+        page.get_by_role("button", name=button).click()
+        page.wait_for_url(f"{self.company.desk.base_url}/oauth/authorizations/new**")
+        page.get_by_text("Social Care Hub wants to use this account").wait_for()
+        if decision == "Allow":
+            self.look("connect-vendor", page.locator("body"))
+        page.get_by_role("button", name=decision).click()
+        page.wait_for_url(f"{self.company.address}/connect/**")
+
+    def go_live(self) -> None:
+        """Both connections, in the console; then the network has been read once."""
+        self.connect()
+        if self._live:
+            return
+        self.mode("acme-zendesk", "live")
+        self.mode("acme-mastodon", "live")
+        self.page.goto(self.company.address + "/console/")
+        self.look("connect-live", self.page.locator("main"))
+        self._live = True
+
+    def mode(self, connection: str, mode: str) -> None:
+        """Set it, with the tick that says one knows what it means."""
+        page = self.page
+        page.goto(f"{self.company.address}/console/connections/{connection}")
+        page.get_by_role("radio", name=mode).check()
+        page.locator("input[name=sure]").check()
+        page.get_by_role("button", name="Change the mode").click()
+        page.get_by_role("radio", name=mode, checked=True).wait_for()
+
+    def card(self, place: str) -> playwright.Locator:
+        """One step of the page of connecting."""
+        return self.page.locator("section.card").filter(has=self.page.locator(f"h2#{place}"))
+
+    def state_of(self, place: str) -> str:
+        """The badge of a step."""
+        return str(self.page.locator(f"h2#{place} .badge").inner_text())
+
+    def look(self, name: str, what: playwright.Locator) -> None:
+        """A picture; nothing on the page is wider than the window."""
+        width = self.page.viewport_size["width"]
+        assert self.page.evaluate("document.documentElement.scrollWidth") <= width, name
+        path = self.shots / f"{name}.png"
+        what.scroll_into_view_if_needed()
+        box = what.evaluate("one => { const b = one.getBoundingClientRect(); return [b.x + scrollX, b.y + scrollY]; }")
+        size = what.bounding_box()
+        clip = {"x": box[0], "y": box[1], "width": size["width"], "height": min(size["height"], TALL)}
+        self.page.screenshot(path=path, full_page=True, clip=clip)
+        assert path.stat().st_size < KILOBYTES * 1000, name
+
+    def _heard(self, told: playwright.ConsoleMessage) -> None:
+        if told.type == "error" and not told.location["url"].startswith(self.company.desk.base_url):
+            self.complaints.append(told.text)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[playwright.Browser]:
+    path = chromium()
+    with playwright.sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=path, args=[*QUIET, *MORE_QUIET])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def company(browser: playwright.Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    made = Company(tmp_path_factory.mktemp("company"))
+    try:
+        made.init()
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def operator(
+    browser: playwright.Browser, company: Company, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Operator]:
+    given = os.environ.get("HUB_TEST_SCREENSHOTS")
+    shots = Path(given) if given else tmp_path_factory.mktemp("shots")
+    context = browser.new_context(viewport=WIDE, locale="en-GB", color_scheme="light")
+    made = Operator(company, context.new_page(), shots)
+    yield made
+    context.close()
+    assert made.complaints == []
+
+
+def test_from_nothing_to_the_first_answered_customer(operator: Operator, company: Company) -> None:
+    """An empty folder becomes a hub with both accounts connected; a customer is answered under the post, with proof."""
+    operator.go_live()
+    company.hub("status")
+    post = company.network.post("Anna Rossi", "My parcel AB-123456 has not arrived, where is it?")
+    ticket = company.ticket_about("My parcel AB-123456")
+    assert (ticket.requester, ticket.group, ticket.priority) == ("Anna Rossi", "Logistics", "high")
+    assert company.view("Social: to answer") == [ticket.id]
+    operator.page.goto(company.address + "/console/tickets")
+    company.comment(ticket.id, "It was held up and comes tomorrow, Anna.", public=True)
+    answer = company.answered(post)
+    assert "It was held up and comes tomorrow, Anna." in answer.text
+    company.noted(ticket.id, answer.permalink)
