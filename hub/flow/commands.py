@@ -124,8 +124,11 @@ def _not_for_us(order: Order) -> None:
     if ticket.not_ours:
         order.say("command_not_ours_already")
         return
-    for draft in deliveries.parked_with(tx.connection, ticket.id, compose.DRAFT):
+    drafts = deliveries.parked_with(tx.connection, ticket.id, compose.DRAFT)
+    for draft in drafts:
         deliveries.change(tx, draft.id, state="discarded", reason="not for us", done_at=order.now)
+    if drafts:
+        compose.no_draft_waits(order.hub, tx, ticket, cause=order.cause, now=order.now)
     ended = {} if ticket.status in ("solved", "closed") else {"status": "solved", "solved_at": order.now}
     order.change(not_ours=True, **ended)
     if ended:

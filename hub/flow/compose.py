@@ -17,6 +17,8 @@ from hub.store import Connection, Row, Tx, connections, deliveries, messages, pe
 
 SEND_DRAFT_TAG = SEND_DRAFT.tag
 DRAFT = "draft: waits for the agent's word"
+DRAFT_TAG = "sch-draft"
+"""On a record while a draft waits: for the agents' views."""
 MAX_PARTS = 10
 NO_LIMITS = ReplyLimits(max_length=100_000)
 
@@ -225,6 +227,8 @@ def _show_plan(hub: Hub, tx: Tx, ticket: Row[Any], planned: Plan, *, name: str, 
     )
     body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
     track.to_sink(hub, tx, ticket, body, cause=f"{name}:{cause}", by_person=True, now=now)
+    if name != "observed":
+        track.tell_sink(hub, tx, ticket, cause=f"tag:{cause}", now=now, by_person=True, tags_add=(DRAFT_TAG,))
 
 
 def release_drafts(hub: Hub, tx: Tx, ticket: Row[Any], *, actor: str, now: datetime) -> int:
@@ -235,7 +239,13 @@ def release_drafts(hub: Hub, tx: Tx, ticket: Row[Any], *, actor: str, now: datet
         tx.after_commit.append(lambda name=row.connection: hub.nudge(name))  # type: ignore[misc]
     if rows:
         tickets.add_event(tx, ticket.id, "draft_released", now=now, actor=actor, parts=len(rows))
+        no_draft_waits(hub, tx, ticket, cause=f"draft:{rows[-1].id}", now=now)
     return len(rows)
+
+
+def no_draft_waits(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, now: datetime) -> None:
+    """Take the mark of a waiting draft off the record."""
+    track.tell_sink(hub, tx, ticket, cause=f"no-{cause}", now=now, by_person=True, tags_remove=(DRAFT_TAG,))
 
 
 def refuse(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from hub.flow import compose
+from typing import Any
+
+from hub.flow import compose, track
 from hub.flow.hub import Hub
-from hub.store import Tx, connections, deliveries, inbox, tickets
+from hub.store import Row, Tx, connections, deliveries, inbox, tickets
 from hub.store.views import Door
 
 
@@ -43,6 +45,7 @@ def retry(hub: Hub, door: Door, number: int, *, actor: str, publish_draft: bool 
             unknown = row.reason.startswith(deliveries.HELD_BY_UNKNOWN)
             state = "unknown" if unknown else "waiting"
             deliveries.change(tx, number, state=state, reason="tried again by hand", due_at=now, looks=0, attempts=0)
+            _unmark(hub, tx, row)
             tx.after_commit.append(lambda: hub.nudge(row.connection))
         connections.write_audit(tx, actor=actor, action="retry", object_=f"{door} {number}", now=now)
 
@@ -65,8 +68,16 @@ def discard(hub: Hub, door: Door, number: int, *, actor: str, reason: str = "") 
             if row is None or row.state not in ("parked", "waiting"):
                 raise NotParked(f"delivery {number} is not parked")
             deliveries.change(tx, number, state="discarded", reason=by, done_at=now)
+            _unmark(hub, tx, row)
             if row.ticket_id is not None:
                 tickets.add_event(tx, row.ticket_id, "delivery_discarded", now=now, actor=actor, delivery=number)
         connections.write_audit(tx, actor=actor, action="discard", object_=f"{door} {number}", now=now, reason=reason)
 
     hub.store.run(unit)
+
+
+def _unmark(hub: Hub, tx: Tx, row: Row[Any]) -> None:
+    """Take the mark of a waiting draft off the record when this one was the last."""
+    if row.reason == compose.DRAFT and not deliveries.parked_with(tx.connection, row.ticket_id, compose.DRAFT):
+        ticket = track.fresh(tx, row.ticket_id)
+        compose.no_draft_waits(hub, tx, ticket, cause=f"draft:{row.id}", now=hub.now())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from hub.flow import parked
@@ -249,6 +251,35 @@ def test_a_draft_waits_for_the_agents_word(database_url: str) -> None:
     steps(house, 6)
     assert answers(house) == ["Hi!"]
     house.close()
+
+
+@pytest.mark.parametrize("end", ["released", "discarded"])
+def test_the_record_shows_while_a_draft_waits(database_url: str, end: str) -> None:
+    """A tag for the agents' views comes with the draft and goes with it, however it ends."""
+    house = House(database_url, mode="draft")
+    house.step()
+    house.clock.forward(2)
+    house.network.post("anna", "Hello?")
+    steps(house)
+    house.helpdesk.comment("r1", "Hi!")
+    steps(house, 8)
+    assert tag_changes(house) == [(["sch-draft"], [])]
+    if end == "released":
+        house.helpdesk.set_fields("r1", tags=["sch-send"])
+    else:
+        (draft,) = house.rows("SELECT id FROM delivery WHERE state = 'parked'")
+        parked.discard(house.hub, "outbox", draft.id, actor="anna")
+    steps(house, 12)
+    assert [removed for _, removed in tag_changes(house)[1:] if "sch-draft" in removed]
+    house.close()
+
+
+def tag_changes(house: House) -> list[tuple[list[str], list[str]]]:
+    """Tags put on and taken off, in order, of the updates that left."""
+    rows = house.rows("SELECT body FROM delivery WHERE verb = 'update_fields' AND state = 'done' ORDER BY id")
+    bodies = [json.loads(row.body) for row in rows]
+    changes = [(body["tags_add"], body["tags_remove"]) for body in bodies]
+    return [change for change in changes if any(change)]
 
 
 def test_an_observed_helpdesk_is_not_touched(database_url: str) -> None:
