@@ -264,7 +264,7 @@ class Walk:
             self.say(f"{name}: {error}")
             self.told["setup_failed"] = str(error)
             return False
-        left = [step for step in steps if step.state == "missing"]
+        left = [step for step in steps if step.holds_up]
         self.told["steps"] = [step.model_dump(mode="json") for step in steps]
         if left:
             self.say(f"\n{len(left)} step(s) are still missing. Look again: hub connections setup {name}")

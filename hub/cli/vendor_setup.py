@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,7 +29,7 @@ def setup(name: str, do: str | None, config_path: Path | None, as_json: bool) ->
     for a person to remove), 1 otherwise, so that a script can wait for it.
 
     As JSON: "connection", "webhook_url", "before" and "steps" (the plan before and after; each step with "title",
-    "state": done, missing or unknown, "by": hub or person, and "instructions") and "ready".
+    "state": done, missing or unknown, "by": hub or person, "optional" and "instructions") and "ready".
     """
     from hub.cli.printing import print_json
     from hub.flow.set_up import SetupFailed, set_up, webhook_url
@@ -57,7 +57,7 @@ def setup(name: str, do: str | None, config_path: Path | None, as_json: bool) ->
         except SetupFailed as error:
             raise Stop(f"{name}: {error}") from error
     # After a removal every step that stays is a person's to do, whatever it was in the plan.
-    left = steps if do == "remove" else [step for step in steps if step["state"] == "missing"]
+    left = steps if do == "remove" else [step for step in steps if step["state"] == "missing" and not step["optional"]]
     if as_json:
         told = {"connection": name, "webhook_url": address, "before": before, "steps": steps, "ready": not left}
         print_json(told)
@@ -79,7 +79,7 @@ def _must_set_up(hub: Hub, name: str) -> None:
         )
 
 
-def _tell_outcome(name: str, do: str | None, steps: list[dict[str, str]], left: list[dict[str, str]]) -> None:
+def _tell_outcome(name: str, do: str | None, steps: list[dict[str, Any]], left: list[dict[str, Any]]) -> None:
     if do == "remove" and not steps:
         click.echo(f"\n{name}: everything the hub had made is removed.")
         return
@@ -107,11 +107,11 @@ def _steps(steps: Sequence[object]) -> str:
     return "one step" if len(steps) == 1 else f"{len(steps)} steps"
 
 
-def _told(steps: Sequence[SetupStep]) -> list[dict[str, str]]:
+def _told(steps: Sequence[SetupStep]) -> list[dict[str, Any]]:
     return [step.model_dump(mode="json") for step in steps]
 
 
-def show_steps(head: str, steps: list[dict[str, str]]) -> None:
+def show_steps(head: str, steps: list[dict[str, Any]]) -> None:
     """Each step with its state. Instructions stand unindented and unwrapped: they are there to be copied."""
     from hub.cli.printing import clean
 
@@ -119,7 +119,8 @@ def show_steps(head: str, steps: list[dict[str, str]]) -> None:
     if not steps:
         click.echo("  nothing to do")
     for number, step in enumerate(steps, 1):
-        click.echo(f"  {number}. {step['state']:<7}  {step['by']:<6}  {clean(step['title'])}")
+        wish = " (optional)" if step["optional"] and step["state"] != "done" else ""
+        click.echo(f"  {number}. {step['state']:<7}  {step['by']:<6}  {clean(step['title'])}{wish}")
         if step["instructions"] and step["state"] != "done":
             text = "\n".join(clean(part).rstrip() for part in step["instructions"].expandtabs(4).splitlines())
             click.echo(f"\n{text}\n")

@@ -127,8 +127,6 @@ class RecordingVault:
     def _seen(self, name: str, value: str | None) -> str | None:
         if name not in self.found:
             ends = self._vault.expires_at(name)
-            body = self._redactor.body(value) if value is not None else None
-            if body is not None and "text" in body:  # whatever stands bare in the vault may open something
-                body = {"text": self._redactor.hide(str(value))}
+            body = self._redactor.kept_secret(value) if value is not None else None
             self.found[name] = {"value": body, "expires_at": ends.isoformat() if ends else None} if body else {}
         return value

@@ -32,8 +32,8 @@ class Seen:
 
     @property
     def missing(self) -> list[SetupStep]:
-        """What is still to be done."""
-        return [step for step in self.steps if step.state == "missing"]
+        """What is still to be done before it works."""
+        return [step for step in self.steps if step.holds_up]
 
 
 def set_up(hub: Hub, name: str, act: Act) -> list[SetupStep]:

@@ -189,12 +189,19 @@ class SetupStep(Value):
 
     ``state``: ``done``, ``missing`` or ``unknown`` (our credentials cannot see it). ``by`` says who does it: the hub
     (``apply_setup`` does it) or a person, who follows ``instructions`` (text or commands, secrets by their names only).
+    ``optional``: the connection works without it.
     """
 
     title: str
     state: Literal["done", "missing", "unknown"]
     by: Literal["hub", "person"] = "hub"
     instructions: str = ""
+    optional: bool = False
+
+    @property
+    def holds_up(self) -> bool:
+        """True when the connection does not work before it is done."""
+        return self.state == "missing" and not self.optional
 
 
 class SetsUp(ABC):

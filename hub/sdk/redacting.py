@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
@@ -104,6 +105,22 @@ class Redactor:
                 value = value.replace(parts.query, urlencode(shown, quote_via=quote), 1)
         return self.text(value)
 
+    def kept_secret(self, value: str) -> Any:
+        """A body for what lay in the vault: every text in it is a secret but times and what may be asked for."""
+        try:
+            return {"json": self._kept_secret(json.loads(value), "")}
+        except (ValueError, RecursionError):
+            return {"text": self.hide(value)}
+
+    def _kept_secret(self, value: Any, key: str) -> Any:
+        if isinstance(value, dict):
+            return {name: self._kept_secret(one, name) for name, one in value.items()}
+        if isinstance(value, list):
+            return [self._kept_secret(one, key) for one in value]
+        if not isinstance(value, str) or "scope" in key or _is_time(value):
+            return value
+        return self.hide(value)
+
     def setting(self, value: str) -> str:
         """A setting: one that is part of a host's name, such as a subdomain, is hidden with it."""
         hosts = [known for known, shown in self._known.items() if shown.startswith("host-")]
@@ -138,7 +155,10 @@ class Redactor:
         """A JSON value with everything in it redacted."""
         if isinstance(value, dict):
             person = bool(_OF_A_PERSON & value.keys())
-            return {name: self.value(one, name, person) for name, one in value.items()}
+            shown = {name: self.value(one, name, person) for name, one in value.items()}
+            if _PLACE & value.keys() and isinstance(value.get("location"), str):
+                shown["location"] = ""
+            return shown
         if isinstance(value, list):
             return [self.value(one, key, of_person) for one in value]
         if key in _PLACE and isinstance(value, int | float) and not isinstance(value, bool):
@@ -161,6 +181,14 @@ class Redactor:
         if value.startswith(("http://", "https://")):
             return self.url(value)
         return self.text(value)
+
+
+def _is_time(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
 
 
 def redacted_settings(settings: Any, redactor: Redactor) -> Any:

@@ -54,9 +54,7 @@ def _params(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _defaults(table: Table) -> dict[str, Any]:
     """What each column gets when nothing is said; a row's own number is the database's."""
     return {
-        column.key: getattr(column.default, "arg", None)
-        for column in table.columns
-        if column.autoincrement is not True
+        column.key: getattr(column.default, "arg", None) for column in table.columns if column.autoincrement is not True
     }
 
 

@@ -20,6 +20,7 @@ from cryptography.fernet import Fernet
 from hub.catalogue import Catalogue
 from hub.cli import main
 from hub.configuration import load
+from hub.flow import connect
 from hub.store import Store, connections, consents, migrate
 from hub.web import create_app
 from hub.work.assembly import assemble
@@ -104,13 +105,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         port = free.getsockname()[1]
     with serving(vendor.app) as (host, vendor_port):
         made = Place(tmp_path, vendor, f"http://{host}:{vendor_port}", port)
-        asked = ConsentDesk.consent_url
+        start = connect.start
 
-        def remember(self: ConsentDesk, **given: str) -> str:
-            made.urls.put(asked(self, **given))
-            return asked(self, **given)
+        def remember(*arguments: Any, **given: Any) -> Any:
+            started = start(*arguments, **given)
+            made.urls.put(started.url)  # not before it is written down: nobody sees the address earlier
+            return started
 
-        monkeypatch.setattr(ConsentDesk, "consent_url", remember)
+        monkeypatch.setattr(connect, "start", remember)
         yield made
 
 

@@ -77,7 +77,9 @@ def test_what_the_hub_does_not_ask_for_yet_is_said_so() -> None:
     text = (DOCS / "plugins" / "index.md").read_text()
     listed = re.search(r"not sent by this hub yet: ([^.]+)\.", " ".join(text.split()))
     assert listed, "the sentence about deliveries that are not sent is gone"
-    code = "\n".join(file.read_text() for file in (ROOT / "hub" / "flow").glob("*.py"))
+    proofs = ("prove.py", "rounds.py")  # a proof sends them once, to what it made itself
+    files = [file for file in (ROOT / "hub" / "flow").glob("*.py") if file.name not in proofs]
+    code = "\n".join(file.read_text() for file in files)
     bodies = ("OpenTicket", "AddComment", "UpdateFields", "RedactComment", "Reply", "EditReply", "DeleteReply")
     never = {name for name in bodies if not re.search(rf"\b{name}\(", code)}
     assert set(re.findall(r"`(\w+)`", listed[1])) == never

@@ -20,13 +20,14 @@ from hub.flow import proving, rounds
 from hub.flow.hub import Connected, Hub
 from hub.flow.prove import Journal, Proof, Step
 from hub.flow.proving import Proved, Versions
-from hub.flow.recording import RecordingSession, StandingClock
+from hub.flow.recording import RecordingSession, RecordingVault, StandingClock
 from hub.sdk import PROOF, Identity, Refused
 from hub.sdk.redacting import Redactor
-from hub.store import Store, connections
+from hub.store import Store, connections, views
 from hub.store.secrets import Cipher
 from hub.store.tables import metadata
 from hub.testing.recordings import Recording
+from hub.testing.rig import MemoryVault
 from plugins.sinks.zendesk.metadata import Metadata
 from plugins.sinks.zendesk.sandbox import ZendeskSandbox
 from plugins.sinks.zendesk.sink import ZendeskSink
@@ -306,7 +307,7 @@ def test_a_live_connection_with_real_tickets_is_refused(place: Ground) -> None:
     place.store.run(lambda tx: connections.change(tx, "desk", mode="live"))
     assert proving.why_not(place.hub, "desk") == ""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(proving.views, "outbox_rows", lambda *_, **__: [object()])
+        patch.setattr(views, "outbox_rows", lambda *_, **__: [object()])
         assert "real tickets" in proving.why_not(place.hub, "desk")
 
 
@@ -327,3 +328,40 @@ def test_both_ways_of_calling_are_recorded_once(sandbox: ZendeskSandbox) -> None
     assert http.exchanges[2]["body"] == {"json": {"password": "secret-1"}}
     assert len(clock.ticks) == 4
     http.close()
+
+
+def test_what_lay_in_the_vault_is_recorded_without_its_secrets() -> None:
+    """Tokens become placeholders, those of a JSON value too and wherever they were sent; times and scopes stay."""
+    vault = MemoryVault()
+    stored = {"access": "a-token-1", "refresh": "r-token-1", "scope": "read", "expires_at": "2026-11-24T00:00:00+00:00"}
+    vault.write("oauth", json.dumps(stored))
+    vault.write("mark", "0123456789abcdef")
+    redactor = Redactor()
+    recorded = RecordingVault(vault, redactor)
+    assert json.loads(str(recorded.read("oauth"))) == stored
+    assert recorded.read("mark") == "0123456789abcdef"
+    assert recorded.read("none") is None
+    hidden = {**stored, "access": "secret-1", "refresh": "secret-2"}
+    assert recorded.found["oauth"]["value"] == {"json": hidden}
+    assert recorded.found["mark"]["value"] == {"text": "secret-3"}
+    assert recorded.found["none"] == {}
+    assert redactor.body(b'{"said": "Bearer a-token-1"}') == {"json": {"said": "Bearer secret-1"}}
+
+
+def test_redacting_twice_changes_nothing() -> None:
+    """A replay redacts what was redacted: the same places get the same placeholders."""
+    given = {
+        "user": {"id": 7, "name": "Ada Lovelace", "email": "ada@acme.example", "phone": "+39 055 1234567"},
+        "url": "https://acme.vendor.example/api/v2/tickets/7.json?token=abcdef123&page=2",
+        "body": "Ada Lovelace wrote from 10.1.2.3, call +39 055 1234567, or ada@acme.example",
+        "after_cursor": "MTIzNDU2Nzg5",
+        "metadata": {"latitude": 43.7, "location": "Florence"},
+    }
+    once = Redactor().value(given)
+    assert Redactor().value(once) == once
+    shown = json.dumps(once)
+    for word in ("Ada", "Lovelace", "acme", "055", "abcdef123", "10.1.2.3", "43.7", "Florence"):
+        assert word not in shown, word
+    assert once["user"]["id"] == 7
+    assert once["after_cursor"] == "MTIzNDU2Nzg5"
+    assert once["body"].startswith(once["user"]["name"])

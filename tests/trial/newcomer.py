@@ -82,13 +82,16 @@ class Company:
         file = self.folder / "config" / "hub.toml"
         file.write_text(file.read_text() + CLIENT.format(identifier=client["identifier"], secrets=self.secrets))
 
+    def take_write_back(self) -> None:
+        """What the guide says to do after the setup."""
+        file = self.folder / "config" / "hub.toml"
+        file.write_text(file.read_text().replace("ask_write = true\n", ""))
+
     def start(self) -> None:
         """``hub run``, until it prints the console's one-time link."""
         with (self.folder / "errors.txt").open("w") as errors:
             command = [sys.executable, "-m", "hub.cli", "run"]
-            self.process = subprocess.Popen(
-                command, cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True
-            )
+            self.process = subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE, stderr=errors, text=True)
         assert self.process.stdout is not None
         printed = ""
         for line in self.process.stdout:

@@ -78,7 +78,7 @@ _STEPS: dict[Language, tuple[tuple[str, str, str, str], ...]] = {
         (
             "The client's scopes",
             "If the client has a field Allowed scopes, put these in: the hub asks for no others and refuses to start "
-            "with fewer.",
+            "with fewer. For ask_write = true (next step) also write.",
             _CLIENTS,
             "{scopes}",
         ),
@@ -127,7 +127,7 @@ _STEPS: dict[Language, tuple[tuple[str, str, str, str], ...]] = {
         (
             "Gli ambiti del client",
             "Se il client ha il campo Ambiti consentiti, inserisci questi: l'hub non ne chiede altri e con meno non "
-            "parte.",
+            "parte. Per ask_write = true (passo seguente) anche write.",
             _CLIENTS,
             "{scopes}",
         ),

@@ -128,12 +128,17 @@ class ZendeskSetup(SetsUp):
                     state="done" if done else "missing",
                     by="hub" if may else "person",
                     instructions="" if may or done else _wider(piece),
+                    optional=not may,  # fields and views make it easier; what they show stands in the notes too
                 )
             )
         steps += self._others(webhook_url, mark, metadata)
         for problem in mapping.check(settings, account):
-            title = f"setting {problem.partition(':')[0]} fits the account"
-            steps.append(SetupStep(title=title, state="missing", by="person", instructions=problem))
+            name = problem.partition(":")[0]
+            step = SetupStep(
+                title=f"setting {name} fits the account", state="missing", by="person", instructions=problem
+            )
+            # Our own two fields: what they would show stands in the notes too.
+            steps.append(step.model_copy(update={"optional": name in ("permalink_field", "proof_field")}))
         return steps
 
     def _pieces(

@@ -44,10 +44,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "pubblicate solo da quando la modalità cambia.",
     },
     "draft": {
-        "en": "When this ticket was opened the hub wrote answers as internal notes only (mode “draft”): they are "
-        "published only once that is changed.",
-        "it": "All'apertura di questo ticket l'hub scriveva le risposte solo come note interne (modalità “draft”): "
-        "vengono pubblicate solo da quando la modalità cambia.",
+        "en": "When this ticket was opened answers waited as drafts (mode “draft”): your comment first comes back as "
+        "an internal note, and the macro “Send this draft” publishes it.",
+        "it": "All'apertura di questo ticket le risposte attendevano come bozze (modalità “draft”): il tuo commento "
+        "torna prima come nota interna, e la macro “Invia la bozza” lo pubblica.",
     },
     "limit": {"en": "Length limit: {limit} characters.", "it": "Lunghezza massima: {limit} caratteri."},
     "deadline": {"en": "Answer by {at} (UTC).", "it": "Rispondere entro il {at} (UTC)."},
@@ -137,7 +137,7 @@ def _before_typing(ticket: TicketView, network: str, language: Language) -> list
     where = {"public": "answer_public", "direct": "answer_direct"}.get(ticket.privacy, "answer_restricted")
     lines = [say(where, language, network=network)]
     if ticket.mode != "live":
-        lines = [say(ticket.mode, language)]
+        lines = [*(lines if ticket.mode == "draft" else ()), say(ticket.mode, language)]
     if ticket.answer_limit is not None:
         lines.append(say("limit", language, limit=ticket.answer_limit))
     if ticket.answer_by is not None:
