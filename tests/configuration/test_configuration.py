@@ -15,7 +15,10 @@ from hub.configuration.secrets import KeyLost
 
 TEAMS = 'default_team = "care"\n[teams.care]\nsink = "acme-desk"\n'
 
-KNOWN_IN_HUB = "known: allowed_hosts, database, language, listen, one_core, public_url, reconcile_at, senders, trusted_proxies, var"
+KNOWN_IN_HUB = (
+    "known: allowed_hosts, database, language, listen, one_core, public_url, reconcile_at, senders, "
+    "trusted_proxies, var"
+)
 
 Read = Callable[..., HubConfig]
 
