@@ -197,14 +197,14 @@ def main() -> None:
     parser.add_argument("--db", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--bug", default="", choices=["", "commit_after_send", "dedupe_outside"])
     parser.add_argument("--sink", choices=["fake", "zendesk"], default="fake")
-    parser.add_argument("--messages", type=int, help="of customers and agents together (500; zendesk 2,400)")
-    parser.add_argument("--customers", type=int, help="how many there are (40; zendesk 1,000, so many conversations)")
+    parser.add_argument("--messages", type=int, help="of customers and agents together (500; zendesk 24 a kill)")
+    parser.add_argument("--customers", type=int, help="how many (40; zendesk 10 a kill, each a conversation)")
     parser.add_argument("--rate", type=float, default=0.1, help="share of vendor calls that fail")
     parser.add_argument("--drain", type=float, default=420)
     parser.add_argument("--seed", type=int, default=20261122)
     options = parser.parse_args()
-    options.messages = options.messages or (2400 if options.sink == "zendesk" else 500)
-    options.customers = options.customers or (1000 if options.sink == "zendesk" else 40)
+    options.messages = options.messages or (24 * options.kills if options.sink == "zendesk" else 500)
+    options.customers = options.customers or (10 * options.kills if options.sink == "zendesk" else 40)
     with tempfile.TemporaryDirectory(prefix="hub-crash-") as folder:
         run = Run(options, Path(folder))
         try:
