@@ -102,6 +102,9 @@ def forget_lost_key(dry_run: bool, yes: bool, config_path: Path | None) -> None:
             raise Stop("The key opens this database: nothing is lost.")
         if _opens(mark, _read_key(config.var_dir / NEW_KEY)):
             raise Stop("The key is not lost, a change of it was cut off; finish it: hub secrets rotate")
+        for file in sorted(config.var_dir.glob("secret.key*")):
+            if _opens(mark, _read_key(file)):
+                raise Stop(_lies_there(config, file))
         cipher = Cipher(present) if present else None
         counted = store.run(lambda tx: rekey.give_up(tx, cipher, actor=actor(), now=utc_now(), only_count=True))
         click.echo(f"Cannot be read without the lost key: {_told(counted)}.")
@@ -166,6 +169,15 @@ def _opens(mark: str, key: bytes | None) -> bool:
     except (SecretUnreadable, ValueError):
         return False
     return True
+
+
+def _lies_there(config: HubConfig, file: Path) -> str:
+    from hub.configuration.secrets import KEY_NAME
+
+    found = f"The key is not lost: {file} opens this database"
+    if file == config.var_dir / "secret.key":
+        return f"{found}, but {KEY_NAME} is set to another one. Unset it."
+    return f"{found}. Make it the key again: cp {file} {config.var_dir / 'secret.key'}"
 
 
 def _read_key(file: Path) -> bytes | None:

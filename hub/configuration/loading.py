@@ -16,6 +16,7 @@ from hub.configuration.categories import Category
 from hub.configuration.hub_file import OWN_KEYS, Alerts, Connection, Http, Hub, RouterBlock, Trial, check_name
 from hub.configuration.problems import ConfigurationProblems, Problem, did_you_mean, problems_of
 from hub.configuration.teams import Route, Team, Teams
+from hub.sdk import category_tag
 
 TEAMS_FILE = "teams.toml"
 CATEGORIES_FILE = "categories.toml"
@@ -214,7 +215,7 @@ class _Loader:
         path = self._path.with_name(CATEGORIES_FILE)
         if not path.exists():  # a hub may do without
             return {}
-        raw, found = self._read(path), {}
+        raw, found = self._read(path), dict[str, Category]()
         for key in sorted(raw.keys() - {"categories"}):
             words = "unknown section; " + did_you_mean(key, ["categories"])
             self._problems.append(Problem(key, words, file=CATEGORIES_FILE))
@@ -222,8 +223,13 @@ class _Loader:
             self._category_names.add(name)
             values = {**block, "name": name} if isinstance(block, dict) else block
             category = self._model(Category, values, f"categories.{name}", CATEGORIES_FILE)
-            if category is not None:
-                found[name] = category
+            if category is None:
+                continue
+            same = next((one for one in found if category_tag(one) == category_tag(name)), None)
+            if same is not None:  # an agent's order would go to the first of them, in silence
+                words = f'has the same tag for agents as "{same}" ({category_tag(name)}); rename one of them'
+                self._problems.append(Problem(f"categories.{name}", words, file=CATEGORIES_FILE))
+            found[name] = category
         return found
 
     def _teams(self) -> Teams:

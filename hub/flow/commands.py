@@ -63,6 +63,8 @@ def obey(hub: Hub, tx: Tx, row: Row[Any], ticket: Row[Any], event: RecordChanged
     new = [one for one in given if _is_new(updates, one[1], known=one[1] in before, at=event.changed_at)]
     if not new:
         return
+    if _goes_round(hub, tx, row, ticket):
+        return
     actor = event.assignee.name if event.assignee and event.assignee.name else "agent"
     order = Order(hub, tx, ticket, actor, hub.now(), cause=f"command:{row.event_key}")
     for command, order.tag in new:
@@ -81,6 +83,17 @@ def obey(hub: Hub, tx: Tx, row: Row[Any], ticket: Row[Any], event: RecordChanged
         tags_remove=gone,
         **order.fields,
     )
+
+
+def _goes_round(hub: Hub, tx: Tx, row: Row[Any], ticket: Row[Any]) -> bool:
+    """True when this ticket was ordered about so often that it can only be a rule of the helpdesk, which sets the tag
+    again whenever the hub takes it away. The tag is left where it is then: nothing changes, and nothing fires."""
+    since = hub.now() - track.FUSE_WINDOW
+    if sent.ordered_since(tx.connection, ticket.id, since=since) < track.FUSE:
+        return False
+    text = f"fuse: more than {track.FUSE} commands in an hour for one ticket ({ticket.code}); does a rule set the tags?"
+    connections.open_alarm(tx, row.connection, "fuse", text=text, now=hub.now())
+    return True
 
 
 def _given(tags: Sequence[str]) -> list[tuple[Command, str]]:

@@ -30,6 +30,8 @@ LASTS = timedelta(minutes=30)
 REMOVED = "removed"
 """Why a removed connection is paused; connecting it again lifts that pause."""
 
+OVERTAKEN = "the connection was removed, or connected by another consent, before this one was through; nothing was kept"
+
 Why = Literal["unknown", "used", "expired"]
 Outcome = Literal["waiting", "expired", "asking", "choose", "other_account", "done", "refused", "failed"]
 
@@ -310,11 +312,16 @@ def _keep(hub: Hub, row: Row[Any], connector: Connector, vault: StagedVault, *, 
     """Ask the vendor whose account this is; into the vault with the tokens when it is the one we know."""
     name, account = row.connection, connector.check_connection()
     values, staged, calls = vault.encrypted(hub), vault.sealed(hub), hub.calls(name).take()
-    shown = f"{account.handle or account.display_name or account.id or account.fingerprint} ({account.fingerprint})"
+    called = account.handle or account.display_name or account.id or account.fingerprint
+    shown = _plain(f"{called} ({account.fingerprint})")
 
     def unit(tx: Tx) -> bool:
         now, known = hub.now(), connections.get(tx.connection, name)
         connections.add_calls(tx, name, calls)
+        asked = consents.find(tx.connection, row.state)
+        if asked is None or asked.expires_at != row.expires_at:  # withdrawn while the vendor was asked
+            consents.settle(tx, row.state, outcome="failed", detail=OVERTAKEN, staged=None)
+            return False
         is_other = known.fingerprint not in ("", account.fingerprint)
         if is_other and not accepted:
             until = now + LASTS
@@ -354,7 +361,7 @@ def _told(hub: Hub, row: Row[Any], step: Callable[[], Standing]) -> Standing:
         told = f"unexpected: {type(error).__name__}; the hub's log says more"
     calls = hub.calls(name).take()
     hub.store.run(lambda tx: connections.add_calls(tx, name, calls))
-    return _settle(hub, row.state, outcome="failed", detail=without_secrets(hub, name, told), staged=None)
+    return _settle(hub, row.state, outcome="failed", detail=_plain(without_secrets(hub, name, told)), staged=None)
 
 
 def _settle(hub: Hub, number: str, *, outcome: Outcome, **values: Any) -> Standing:
@@ -387,5 +394,5 @@ def _why_over(hub: Hub, number: str) -> Why:
 
 
 def _plain(text: str) -> str:
-    """What came in an address, fit for a log and a screen."""
+    """What came in an address or from a vendor, fit for a log and a screen."""
     return "".join(sign if sign.isprintable() else " " for sign in text)[:300]

@@ -9,7 +9,7 @@ from hub.flow import commands, compose, field_rules, files, texts, track
 from hub.flow.converse import text_hash
 from hub.flow.hub import Hub
 from hub.sdk import AddComment, CommentSeen, RecordChanged, Said
-from hub.store import Row, Tx, deliveries, inbox, messages, records, tickets
+from hub.store import Row, Tx, deliveries, inbox, messages, records, sent, tickets
 
 SINK_VERBS = ("open_ticket", "add_comment", "update_fields")
 HUMAN_ROLES = ("agent", "admin")
@@ -160,9 +160,18 @@ def _seen_again(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, known: Row[
             ticket_id=ticket.id,
         )
         return
+    if known.public and not comment.public and known.message_id is not None:
+        _take_back(tx, known.message_id, now=now)
     tickets.add_event(tx, ticket.id, "comment_changed", now=now, actor=comment.author.name, message=known.message_id)
     reason = "changed after it was first seen; what the customer was told stays"
     inbox.finish(tx, row.id, "done", reason=reason, now=now, ticket_id=ticket.id)
+
+
+def _take_back(tx: Tx, message_id: int, *, now: datetime) -> None:
+    """Its author made an answer internal before it, or all of it, went out: what waits stays inside."""
+    for row in sent.replies_not_begun(tx.connection, message_id):
+        reason = "its author made it an internal note before it went out"
+        deliveries.change(tx, row.id, state="discarded", reason=reason, done_at=now)
 
 
 def record_changed(hub: Hub, tx: Tx, row: Row[Any], event: RecordChanged) -> None:

@@ -45,8 +45,9 @@ def set_up(hub: Hub, name: str, act: Act) -> list[SetupStep]:
     try:
         if act == "plan":
             steps = connector.plan_setup(address)
-        else:
-            steps = connector.apply_setup(address) if act == "apply" else connector.remove_setup()
+        else:  # two at once, in the console and a terminal, would both find nothing and make everything twice
+            with hub.store.alone(f"setup:{name}"):
+                steps = connector.apply_setup(address) if act == "apply" else connector.remove_setup()
     except ConnectorError as error:
         raise SetupFailed(without_secrets(hub, name, f"{type(error).__name__}: {error.summary}")) from error
     finally:

@@ -7,6 +7,8 @@ once, removes the tag, and answers in a note when there is nothing to do.
 from __future__ import annotations
 
 import re
+import unicodedata
+import zlib
 
 from hub.sdk.messages import Value
 
@@ -126,5 +128,11 @@ COMMANDS: tuple[Command, ...] = (
 
 
 def category_tag(category: str) -> str:
-    """The tag that means "other category: this one": lower-case, and what no tag may hold becomes ``-``."""
-    return CATEGORY_TAG_PREFIX + re.sub(r"[^a-z0-9_]+", "-", category.casefold()).strip("-")
+    """The tag that means "other category: this one": lower-case, letters without their accents, and what no tag may
+    hold becomes ``-``. A name with letters of other scripts is told from others by a number made of it."""
+    signs = unicodedata.normalize("NFKD", category.casefold())
+    bare = "".join(sign for sign in signs if not unicodedata.combining(sign))
+    tag = re.sub(r"[^a-z0-9_]+", "-", bare).strip("-")
+    if not tag or any(sign.isalnum() and not sign.isascii() for sign in bare):
+        tag = f"{tag}-{zlib.crc32(category.casefold().encode()):08x}".strip("-")
+    return CATEGORY_TAG_PREFIX + tag

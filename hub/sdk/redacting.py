@@ -29,7 +29,12 @@ _PHONE = re.compile(r"(?<![\w.])\+\d[\d ().-]{6,18}\d(?!\w)")
 _IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 _PLACE = frozenset({"latitude", "longitude", "lat", "lng", "lon"})
 _PHONE_KEY = re.compile(r"phone|mobile|whatsapp|^fax", re.I)
-_PLACEHOLDER = re.compile(r"(?:secret|person|name|phone|ip)-\d+(?:@example\.invalid)?|host-\d+(?:\.invalid)?")
+_SAID = frozenset(
+    {"subject", "raw_subject", "Subject", "body", "html_body", "plain_body", "content", "Content", "text"}
+)
+_OF_A_TICKET = frozenset({"subject", "raw_subject"})
+_TAG = re.compile(r"<[^>]*>")
+_PLACEHOLDER = re.compile(r"(?:secret|person|name|phone|ip|text)-\d+(?:@example\.invalid)?|host-\d+(?:\.invalid)?")
 _KEPT_HEADERS = frozenset(
     {"content-type", "idempotency-key", "if-match", "etag", "location", "link", "retry-after", "date", "accept"}
 )
@@ -38,11 +43,16 @@ SHORTEST_NAME = 3
 SHORTEST = 6
 """A value of fewer letters occurs by chance: it is blotted out where its name says so, and not elsewhere."""
 
+SHORTEST_SAID = 20
+"""What somebody said is blotted out elsewhere too, unless it is a word or two: those stand for themselves there."""
+
 
 class Redactor:
     """Redacts one recording: the same value gets the same placeholder, and what is redacted already stays.
 
-    Ids, times and texts stay as they are. ``keep`` are words that must not be taken for somebody's name.
+    Ids and times stay as they are. ``keep`` are words that must not be taken for somebody's name; what people said
+    stays only where it holds one of them, if there are any: a proof reads the exports of the whole account, other
+    customers' words too.
     """
 
     def __init__(self, secrets: Iterable[str] = (), *, keep: Iterable[str] = ()) -> None:
@@ -75,7 +85,8 @@ class Redactor:
         shown = self._known[known]
         if shown.startswith("name-"):  # a short name is a word of its own, or none
             return re.sub(rf"(?<!\w){re.escape(known)}(?!\w)", shown, value) if len(known) >= SHORTEST_NAME else value
-        return value.replace(known, shown) if len(known) >= SHORTEST else value
+        shortest = SHORTEST_SAID if shown.startswith("text-") else SHORTEST
+        return value.replace(known, shown) if len(known) >= shortest else value
 
     def again(self, value: Any) -> Any:
         """A redacted value without what was learned to be secret since."""
@@ -155,7 +166,10 @@ class Redactor:
         """A JSON value with everything in it redacted."""
         if isinstance(value, dict):
             person = bool(_OF_A_PERSON & value.keys())
-            shown = {name: self.value(one, name, person) for name, one in value.items()}
+            said = _said_in(value)
+            shown = {
+                name: self._said(one) if name in said else self.value(one, name, person) for name, one in value.items()
+            }
             if _PLACE & value.keys() and isinstance(value.get("location"), str):
                 shown["location"] = ""
             return shown
@@ -168,6 +182,13 @@ class Redactor:
         if of_person and key in _NAMES and value.strip():
             return self.hide(value, "name")
         return self._of_key(key, value)
+
+    def _said(self, value: Any) -> Any:
+        if not isinstance(value, str):
+            return self.value(value)
+        bare = _TAG.sub("", value)
+        ours = not self._keep or any(word in bare for word in self._keep) or not any(sign.isalnum() for sign in bare)
+        return self.text(value) if ours else self.hide(value, "text")
 
     def _of_key(self, key: str, value: str) -> str:
         if not value:
@@ -189,6 +210,16 @@ def _is_time(value: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _said_in(row: Json) -> frozenset[str]:
+    """The keys of a row under which lies what somebody said: an error has a description too, and that is kept."""
+    said = _SAID & row.keys()
+    if _OF_A_TICKET & row.keys():
+        said |= {"description"}
+    if row.keys() == {"id", "value"}:  # a custom field
+        said |= {"value"}
+    return frozenset(said)
 
 
 def redacted_settings(settings: Any, redactor: Redactor) -> Any:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal, overload
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
@@ -101,12 +104,43 @@ def lock_database(url: str, owner: str) -> Lock:
     return Lock(note, held)
 
 
-def _flocked(path: Path) -> IO[str] | None:
-    """The file, made if it is missing, locked for this process; ``None`` when another one has it."""
+@contextmanager
+def alone(engine: Engine, what: str) -> Iterator[None]:
+    """Nobody else is at ``what`` on this database meanwhile, in this process or another one: who comes later waits."""
+    number = zlib.crc32(what.encode())
+    if engine.dialect.name == "sqlite":
+        if not engine.url.database:
+            yield  # in memory: there is no other process, and whoever needs it holds a lock of the threads too
+            return
+        database = Path(engine.url.database).resolve()
+        file = database.with_name(f"{database.name}.{number:08x}.lock")
+        with _flocked(file, wait=True) as held:
+            try:
+                yield
+            finally:
+                Path(held.name).unlink(missing_ok=True)
+        return
+    with engine.connect() as connection, connection.begin():
+        at = {"space": ADVISORY_KEY, "what": number - 2**31}
+        connection.execute(text("SELECT pg_advisory_xact_lock(CAST(:space AS int), CAST(:what AS int))"), at)
+        yield
+
+
+@overload
+def _flocked(path: Path, *, wait: Literal[True]) -> IO[str]: ...
+
+
+@overload
+def _flocked(path: Path) -> IO[str] | None: ...
+
+
+def _flocked(path: Path, *, wait: bool = False) -> IO[str] | None:
+    """The file, made if it is missing, locked for this process; ``None`` when another one has it, unless it is to be
+    waited for."""
     while True:
         handle = path.open("a+")
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
             mine, there = os.fstat(handle.fileno()), path.stat()
         except BlockingIOError:
             handle.close()

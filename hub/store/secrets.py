@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from cryptography.fernet import Fernet, InvalidToken
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, update
 
 from hub.store import tables as t
 from hub.store.upsert import insert_or_update
@@ -73,7 +73,11 @@ class StoredVault:
 
     def write(self, name: str, value: str, *, expires_at: datetime | None = None) -> None:
         """Store a value; returns after the commit."""
-        values = {
+        values = self._values(name, value, expires_at)
+        self._store.run(lambda tx: self._store_value(tx, values))
+
+    def _values(self, name: str, value: str, expires_at: datetime | None) -> dict[str, Any]:
+        return {
             "connection": self._connection,
             "name": name,
             "ciphertext": self._cipher.encrypt(value),
@@ -81,19 +85,36 @@ class StoredVault:
             "updated_at": self._now(),
         }
 
-        def unit(tx: Tx) -> None:
-            insert_or_update(tx, t.vault, values, key=["connection", "name"])
-            where = (t.vault.c.connection == self._connection) & (t.vault.c.name == name)
-            tx.execute(update(t.vault).where(where).values(version=t.vault.c.version + 1))
-
-        self._store.run(unit)
+    @staticmethod
+    def _store_value(tx: Tx, values: dict[str, Any]) -> None:
+        insert_or_update(tx, t.vault, values, key=["connection", "name"])
+        where = (t.vault.c.connection == values["connection"]) & (t.vault.c.name == values["name"])
+        tx.execute(update(t.vault).where(where).values(version=t.vault.c.version + 1))
 
     def refresh(self, name: str, stale: str | None, renew: Callable[[], tuple[str, timedelta | None]]) -> str:
-        """The current value if it is no longer ``stale``; else call ``renew`` once, whoever asks, and store it."""
-        with self._single_flight[self._connection, name]:
-            current = self.read(name)
+        """The current value if it is no longer ``stale``; else call ``renew`` once, whoever asks, and store it.
+
+        "Whoever" is in any process: of two that renew at once a vendor refuses one, which would write down that the
+        tokens ended, over the good ones of the other.
+        """
+        alone = self._store.alone(f"vault:{self._connection}:{name}")
+        with self._single_flight[self._connection, name], alone:
+            row = self._row(name)
+            current = None if row is None else self._cipher.decrypt(row.ciphertext)
             if current is not None and current != stale:
                 return current
             value, lifetime = renew()
-            self.write(name, value, expires_at=None if lifetime is None else self._now() + lifetime)
-            return value
+            expires_at = None if lifetime is None else self._now() + lifetime
+            kept = self._store.run(lambda tx: self._replace(tx, name, row, self._values(name, value, expires_at)))
+            return value if kept is None else self._cipher.decrypt(kept)
+
+    def _replace(self, tx: Tx, name: str, before: Row[Any] | None, values: dict[str, Any]) -> str | None:
+        """Store a renewed value in the place of ``before``. A person who connected anew or removed the connection
+        meanwhile is right: nothing is stored then, and what is there is returned."""
+        query = select(t.vault).where(t.vault.c.connection == self._connection, t.vault.c.name == name)
+        present = tx.execute(query).first()
+        # Not by version: one that was removed and is new begins to count anew.
+        if (present and present.ciphertext) == (before and before.ciphertext):
+            self._store_value(tx, values)
+            return None
+        return None if present is None else str(present.ciphertext)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from hub.store import tables as t
 
@@ -45,3 +46,25 @@ def told(connection: Connection, message_id: int) -> set[str]:
         .where(t.delivery.c.state.not_in(("superseded", "discarded")))
     )
     return set(connection.execute(query).scalars())
+
+
+def ordered_since(connection: Connection, ticket_id: int, *, since: datetime) -> int:
+    """How often agents' commands changed a ticket's record since then."""
+    columns = t.delivery.c
+    query = select(func.count()).where(
+        columns.ticket_id == ticket_id,
+        columns.key.startswith("update_fields:command:", autoescape=True),
+        columns.created_at > since,
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def replies_not_begun(connection: Connection, message_id: int) -> Sequence[Row[Any]]:
+    """What waits to be published of an answer, as a draft or in its turn: nothing of it can have left."""
+    columns = t.delivery.c
+    query = select(t.delivery).where(
+        columns.message_id == message_id,
+        columns.verb == "reply",
+        (columns.state == "waiting") | ((columns.state == "parked") & columns.first_attempt_at.is_(None)),
+    )
+    return connection.execute(query.order_by(columns.id)).all()

@@ -6,14 +6,14 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from hub.store.engine import open_engines
+from hub.store.engine import alone, open_engines
 from hub.store.later import Later
 
 T = TypeVar("T")
@@ -80,6 +80,11 @@ class Store:
         """A read-only snapshot."""
         with self.reader_engine.connect() as connection, connection.begin():
             yield connection
+
+    def alone(self, what: str) -> AbstractContextManager[None]:
+        """Nobody else is at ``what`` meanwhile, in whatever process. For what must happen once at a vendor, and cannot
+        be one transaction: never inside a unit."""
+        return alone(self.reader_engine, what)
 
     def submit(self, unit: Callable[[Tx], T]) -> Future[T]:
         """Queue ``unit``; the future is done after its commit. A unit does no I/O, takes at most about 20 ms, and may

@@ -53,9 +53,8 @@ def ask(name: str) -> Response:
 def choose(name: str) -> Response:
     """Keep to one of the accounts the consent covers."""
     hub = Running.here().hub
-    standing = _standing(name)
     try:
-        standing = connect.choose(hub, standing.number, request.form.get("choice", ""))
+        standing = connect.choose(hub, _shown_standing(name).number, request.form.get("choice", ""))
     except KeyError:
         flash(say("connect.choose_one"), "error")
     except ConsentOver as error:
@@ -73,7 +72,7 @@ def accept(name: str) -> Response:
         flash(say("connect.other_needs_yes"), "error")
         return _back(name, "consent")
     try:
-        standing = connect.accept_other(Running.here().hub, _standing(name).number, actor=ACTOR)
+        standing = connect.accept_other(Running.here().hub, _shown_standing(name).number, actor=ACTOR)
     except ConsentOver as error:
         flash(say(f"connect.over.{error.why}"), "error")
         return _back(name, "consent")
@@ -157,6 +156,15 @@ def _standing(name: str) -> Standing:
     standing = connect.latest(Running.here().hub, name)
     if standing is None:
         abort(404)
+    return standing
+
+
+def _shown_standing(name: str) -> Standing:
+    """The newest consent, which the form must have been about: whoever holds a link may have come back meanwhile, with
+    another account than the one the person read. Raises :class:`ConsentOver`."""
+    standing = _standing(name)
+    if request.form.get("consent") != standing.number:
+        raise ConsentOver("used")
     return standing
 
 

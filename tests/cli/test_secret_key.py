@@ -296,6 +296,21 @@ def test_a_key_that_is_not_lost_but_half_changed(config: HubConfig, monkeypatch:
     assert (answer.exit_code, "hub secrets rotate" in answer.output) == (1, True)
 
 
+def test_a_key_that_lies_there_is_not_lost(config: HubConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong key in the environment, or an older database put back after a change of the key, must not cost the data:
+    the file that opens it is named."""
+    before = (config.var_dir / "secret.key").read_bytes()
+    monkeypatch.setenv("HUB_SECRET_KEY", Fernet.generate_key().decode())
+    answer = hub(config, "forget-lost-key", "--yes")
+    assert (answer.exit_code, "HUB_SECRET_KEY is set to another one" in answer.output) == (1, True)
+    monkeypatch.delenv("HUB_SECRET_KEY")
+    assert readable(config) == VALUES
+    (config.var_dir / "secret.key.old-2026-01-01").write_bytes(before)
+    (config.var_dir / "secret.key").write_bytes(Fernet.generate_key())
+    answer = hub(config, "forget-lost-key", "--yes")
+    assert (answer.exit_code, "secret.key.old-2026-01-01 opens this database" in answer.output) == (1, True)
+
+
 def test_whoever_encrypts_is_known() -> None:
     """A new encrypted column must come into hub.store.rekey.PLACES, or a change of the key would lose it: then add its
     file here too."""

@@ -338,6 +338,13 @@ def test_categories_are_read(read: Read) -> None:
     assert field.label.in_language("en") == "Ordine"
 
 
+def test_two_categories_that_agents_could_not_tell_apart_are_refused(read: Read) -> None:
+    """A tag holds lower-case letters only: the order would go to the first of them."""
+    told = problems(read, categories='[categories."A & B"]\n[categories."a b"]\n')
+    words = 'has the same tag for agents as "A & B" (sch-category-a-b); rename one of them'
+    assert told == [f"categories.toml: categories.a b: {words}"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -138,6 +138,31 @@ def test_a_late_report_of_the_tag_is_no_new_word(house: House) -> None:
     assert notes(house) == []
 
 
+def test_a_rule_that_sets_a_tag_again_and_again_blows_the_fuse(house: House) -> None:
+    """The hub takes the tag away, and a trigger fires at that very change: twenty rounds, an alarm, and no more."""
+    for _ in range(30):
+        if "sch-ask-again" not in tags(house):
+            give(house, "sch-ask-again")
+    assert tags(house) == ["sch-ask-again"]
+    assert len(notes(house)) == 20
+    assert [row.kind for row in house.rows("SELECT kind FROM alarm")] == ["fuse"]
+    house.helpdesk.set_fields("r1", tags=[])
+    house.clock.forward(3600)
+    steps(house)
+    give(house, "sch-ask-again")
+    assert tags(house) == []
+
+
+def test_categories_in_any_script_have_tags_of_their_own(house: House) -> None:
+    """An agent's order goes to the category that was named, whatever letters it is written in."""
+    names = ("配送", "退货", "Qualità", "Reso", "Доставка")
+    assert len({category_tag(name) for name in names}) == len(names)
+    assert category_tag("Qualità") == "sch-category-qualita"
+    house.hub.categories = {name: Category(name=name) for name in names}
+    give(house, category_tag("退货"))
+    assert ticket(house).category == "退货"
+
+
 def test_accept_keeps_the_ticket_as_it_is(house: House) -> None:
     """The status stays; who said so is in the timeline."""
     house.helpdesk.set_fields("r1", status="pending")

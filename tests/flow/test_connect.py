@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
@@ -285,6 +287,61 @@ def test_removing_takes_back_only_our_own(house: GuidedHouse, vendor: ConsentVen
     assert "desk" not in check.due(house.hub)
     assert walk(house, vendor).outcome == "done"
     assert (row(house).gone, row(house).paused, row(house).fingerprint) == (False, "", "acme")
+
+
+def test_a_consent_that_was_overtaken_keeps_nothing(
+    house: GuidedHouse, vendor: ConsentVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed while the vendor was asked for the tokens: they must not bring the connection back to life."""
+    walk(house, vendor)
+    address, exchange = vendor.say(begin(house).url), ConsentDesk.accept_consent
+
+    def slow(self: ConsentDesk, **given: str) -> Any:
+        choices = exchange(self, **given)
+        disconnect.remove(house.hub, "desk", actor="anna")
+        return choices
+
+    monkeypatch.setattr(ConsentDesk, "accept_consent", slow)
+    standing = come_back(house, address)
+    assert (standing.outcome, standing.detail) == ("failed", connect.OVERTAKEN)
+    assert vault(house) == {}
+    assert (row(house).gone, row(house).paused) == (True, connect.REMOVED)
+
+
+def test_what_a_vendor_calls_itself_is_fit_for_a_terminal(
+    house: GuidedHouse, vendor: ConsentVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Escape sequences in an account's name reach no screen."""
+    asked = ConsentDesk.check_connection
+    monkeypatch.setattr(
+        ConsentDesk, "check_connection", lambda self: asked(self).model_copy(update={"handle": "\x1b]0;x\x07acme"})
+    )
+    standing = walk(house, vendor)
+    assert (standing.outcome, standing.detail) == ("done", " ]0;x acme (acme)")
+
+
+def test_two_who_set_up_at_once_come_one_after_the_other(
+    house: GuidedHouse, vendor: ConsentVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the console and in a terminal: both would find nothing there, and make everything twice."""
+    walk(house, vendor)
+    inside, most, apply = list[str](), list[int](), ConsentDesk.apply_setup
+
+    def slow(self: ConsentDesk, webhook_url: str) -> Any:
+        inside.append(webhook_url)
+        most.append(len(inside))
+        time.sleep(0.3)
+        steps = apply(self, webhook_url)
+        inside.pop()
+        return steps
+
+    monkeypatch.setattr(ConsentDesk, "apply_setup", slow)
+    both = [threading.Thread(target=set_up.set_up, args=(house.hub, "desk", "apply")) for _ in range(2)]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(20)
+    assert most == [1, 1]
 
 
 def test_removing_without_the_vendor(house: GuidedHouse, vendor: ConsentVendor) -> None:

@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 from hub.configuration import Connection, Team, Teams
 from hub.flow import proving, rounds
 from hub.flow.hub import Connected, Hub
-from hub.flow.prove import Journal, Proof, Step
+from hub.flow.prove import TEXT, Journal, Proof, Step
 from hub.flow.proving import Proved, Versions
 from hub.flow.recording import RecordingSession, RecordingVault, StandingClock
 from hub.sdk import PROOF, Identity, Refused
@@ -198,6 +198,18 @@ def test_a_recording_holds_no_secret_no_address_and_no_host(place: Ground) -> No
         assert connections.get(read, "desk").name == "desk"
     for word in (settings.email, host, settings.api_token.get_secret_value(), "@"):
         assert word not in report, word
+
+
+def test_a_recording_holds_no_word_of_other_customers(place: Ground, sandbox: ZendeskSandbox) -> None:
+    """The exports that a round reads are those of the whole account."""
+    comment = {"body": "My IBAN is IT60X0542811101000000123456, via Roma 1"}
+    sandbox._sandbox("POST", "agent/create", {"ticket": {"subject": "My divorce", "comment": comment}})
+    proved = place.prove()
+    told = json.dumps([proved.recording, proved.report])
+    assert proved.ok
+    assert "incremental/tickets" in told
+    assert [word for word in ("divorce", "IT60X", "via Roma") if word in told] == []
+    assert TEXT in told, "what the proof itself wrote is needed for its replay"
 
 
 def test_a_killed_round_is_cleaned_up_after_by_another_process(place: Ground, sandbox: ZendeskSandbox) -> None:

@@ -68,6 +68,23 @@ def test_an_old_note_made_public_is_not_published_and_the_agent_is_told(house: H
     assert [row.state for row in house.rows("SELECT state FROM inbox WHERE type='comment' AND state='parked'")]
 
 
+def test_an_answer_taken_back_in_time_never_goes_out(house: House) -> None:
+    """Its author makes it internal while the network is down: "public when first seen, unchanged since"."""
+    house.network.post("anna", "Hello?")
+    steps(house)
+    house.network.faults.add("reply", "before", 4)
+    answer = house.helpdesk.comment("r1", "Dear Bob, your refund ...")
+    steps(house)
+    assert [row.state for row in house.rows("SELECT state FROM delivery WHERE verb='reply'")] == ["waiting"]
+    comment = house.helpdesk.records["r1"]["comments"][-1]
+    assert comment["id"] == answer
+    comment["public"] = False
+    house.helpdesk.feed.append({"kind": "comment", **comment})
+    house.settle()
+    assert answers(house) == []
+    assert [row.state for row in house.rows("SELECT state FROM delivery WHERE verb='reply'")] == ["discarded"]
+
+
 def test_a_note_made_public_before_the_hub_ever_saw_it_private_is_a_reply(house: House) -> None:
     """Only what was seen as internal counts as an old note."""
     house.network.post("anna", "Hello?")

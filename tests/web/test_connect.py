@@ -63,6 +63,11 @@ def back(browser: Browser, address: str) -> Any:
     return browser.app.test_client().get(f"{parts.path}?{parts.query}", follow_redirects=True)
 
 
+def shown(browser: Browser) -> dict[str, str]:
+    """What the page's form says it is about."""
+    return dict(re.findall(r'<input type="hidden" name="(consent)" value="([^"]+)"', browser.page(PAGE)))
+
+
 def vendor_url(answer: Any) -> str:
     """Where the page leads on to."""
     assert answer.status_code == 200, answer.status
@@ -152,9 +157,9 @@ def test_the_account_picker(browser: Browser, vendor: ConsentVendor) -> None:
     page = browser.page(PAGE)
     assert "Acme &lt;Shop&gt;" in page
     assert "checked" not in page
-    browser.send(f"{PAGE}/choose", choice="stolen")
+    browser.send(f"{PAGE}/choose", choice="stolen", **shown(browser))
     assert "Choose one of the accounts." in browser.page(PAGE)
-    browser.send(f"{PAGE}/choose", choice="shop")
+    browser.send(f"{PAGE}/choose", choice="shop", **shown(browser))
     assert "Connected: shop (shop)" in browser.page(PAGE)
 
 
@@ -165,13 +170,27 @@ def test_another_account_needs_a_tick(browser: Browser, vendor: ConsentVendor) -
     page = browser.page(PAGE)
     assert "Another account said yes: other (other)" in page
     assert "This connection belongs to acme" in page
-    browser.send(f"{PAGE}/accept")
+    browser.send(f"{PAGE}/accept", **shown(browser))
     with browser.house.store.read() as read:
         assert connections.get(read, "desk").paused == ""
-    answer = browser.send(f"{PAGE}/accept", sure="yes")
+    answer = browser.send(f"{PAGE}/accept", sure="yes", **shown(browser))
     assert answer.headers["Location"].endswith("/console/connections/desk")
     with browser.house.store.read() as read:
         assert "another account" in connections.get(read, "desk").paused
+
+
+def test_a_tick_counts_for_the_account_that_was_shown(
+    browser: Browser, vendor: ConsentVendor, house: GuidedHouse
+) -> None:
+    """Somebody with a link comes back with a third account before the tick is sent: it is not taken."""
+    walk(browser, vendor)
+    walk(browser, vendor, user="other")
+    form = shown(browser)
+    walk(browser, vendor, user="third")
+    assert "303" in browser.send(f"{PAGE}/accept", sure="yes", **form).status
+    standing = connect.latest(house.hub, "desk")
+    assert standing
+    assert (standing.outcome, standing.detail) == ("other_account", "third (third)")
 
 
 def test_a_link_for_who_holds_the_rights(browser: Browser, vendor: ConsentVendor, house: GuidedHouse) -> None:

@@ -120,7 +120,7 @@ def comments_seen(ticket_id: str, audits: Sequence[Json], agent: Callable[[str],
             comment = _comment(event, audit, agent)
             own = [public for comment_id, public in changes if comment_id == comment.id]
             # The event shows the visibility of today, or that of then: a change tells what it was before.
-            history = [not own[0], *own] if own else [comment.public]
+            history = _history(own) if own else (comment.public,)
             for public in history:
                 key = f"comment:{comment.id}:{'public' if public else 'private'}"
                 seen.setdefault(
@@ -133,6 +133,12 @@ def comments_seen(ticket_id: str, audits: Sequence[Json], agent: Callable[[str],
                     ),
                 )
     return list(seen.values())
+
+
+def _history(changes: Sequence[bool]) -> Sequence[bool]:
+    """The visibilities to tell of a comment that changed, so that nobody publishes what its author has taken back: one
+    that is internal now never was an answer, and one that is public again begins as a note."""
+    return (False, True) if changes[-1] else (False,)
 
 
 def merged_into(ticket: Json, comments: Sequence[CommentSeen]) -> str:

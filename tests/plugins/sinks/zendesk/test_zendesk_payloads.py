@@ -81,6 +81,15 @@ def test_a_privacy_change_is_told_whatever_the_event_shows() -> None:
         assert states == [False, True]
 
 
+@pytest.mark.parametrize(("changes", "told"), [((False,), [False]), ((False, True), [False, True])])
+def test_an_answer_made_internal_is_none(changes: tuple[bool, ...], told: list[bool]) -> None:
+    """Taken back before it was read, it is never told as public; shown again, it is a note made public."""
+    later = [audit({"id": 9, "type": "CommentPrivacyChange", "comment_id": 1, "public": one}) for one in changes]
+    for shown in (True, False):
+        seen = payloads.comments_seen("7", [audit(said(public=shown)), *later], agent)
+        assert [one.comment.public for one in seen] == told
+
+
 def test_a_merge_names_its_target() -> None:
     """A ticket closed by a merge says where the talk goes on."""
     text = "This request was closed and merged into request #42 “No parcel”."
