@@ -20,9 +20,10 @@ from hub.sdk import (
     Receipt,
     Reply,
     Said,
+    TicketView,
 )
 from hub.sdk.commands import ACCEPT
-from hub.store import Row, RunAgain, Tx, connections, deliveries, inbox, messages, people, tickets
+from hub.store import Row, RunAgain, Tx, connections, deliveries, inbox, messages, people, sent, tickets
 
 REPLY_VERBS = ("reply", "edit_reply", "delete_reply")
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
@@ -201,10 +202,28 @@ def to_helpdesk(hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any], *, cause: 
         _note_only(hub, tx, ticket, said, cause=cause, now=now, message_id=stored.id, known=known)
         return
     view = track.view_of(hub, tx.connection, ticket, unassigned=not known and assign.is_second_step(ticket))
+    if not known:
+        known = _tell_what_was_observed(hub, tx, ticket, view, now=now)
     body: OpenTicket | AddComment = (AddComment if known else OpenTicket)(ticket=view, said=said, public=True)
     track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now, message_id=stored.id)
     if ticket.status == "open" and ticket.answered_at is not None and isinstance(body, AddComment):
         track.tell_sink(hub, tx, ticket, cause=f"reopen:{cause}", now=now, by_person=True, status="open", soon=True)
+
+
+def _tell_what_was_observed(hub: Hub, tx: Tx, ticket: Row[Any], view: TicketView, *, now: datetime) -> bool:
+    """What the customer wrote while this helpdesk was only observed opens the record now, in its order; True when there
+    was something. A customer's first words must not be in the subject alone."""
+    if connections.seen(tx, ticket.sink).mode == "observe":
+        return False
+    earlier = sent.customer_words_kept_back(tx.connection, ticket.id, ticket.sink, reason=track.ONLY_OBSERVED)
+    opened = False
+    for message in earlier:
+        said = said_of(message, people.as_identity(people.identity_by_id(tx.connection, message.identity_id)))
+        body: OpenTicket | AddComment = (AddComment if opened else OpenTicket)(ticket=view, said=said, public=True)
+        told = {"cause": f"observed:{message.id}", "message_id": message.id}
+        # None: it was told already, to a record that is gone by now.
+        opened |= track.to_sink(hub, tx, ticket, body, by_person=True, now=now, **told) is not None
+    return opened
 
 
 def _note_only(

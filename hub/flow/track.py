@@ -10,6 +10,7 @@ from hub.flow.sealing import seal, unseal
 from hub.sdk import Account, AddComment, OpenTicket, Proof, RedactComment, ReplyLimits, TicketView, UpdateFields
 from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, records, tickets
 
+ONLY_OBSERVED = "observe mode: nothing is written to this helpdesk"
 FUSE = 20
 FUSE_WINDOW = timedelta(hours=1)
 PRIORITIES = {"low": 0, "normal": 1, "high": 2, "urgent": 3}
@@ -85,7 +86,7 @@ def to_sink(
     """
     state, reason = "waiting", ""
     if connections.seen(tx, ticket.sink).mode == "observe":
-        state, reason = "discarded", "observe mode: nothing is written to this helpdesk"
+        state, reason = "discarded", ONLY_OBSERVED
     elif not by_person:
         since = max(now - FUSE_WINDOW, ticket.last_person_at)
         if deliveries.automatic_since(tx.connection, ticket.id, since=since) >= FUSE:

@@ -68,3 +68,18 @@ def replies_not_begun(connection: Connection, message_id: int) -> Sequence[Row[A
         (columns.state == "waiting") | ((columns.state == "parked") & columns.first_attempt_at.is_(None)),
     )
     return connection.execute(query.order_by(columns.id)).all()
+
+
+def customer_words_kept_back(connection: Connection, ticket_id: int, sink: str, *, reason: str) -> Sequence[Row[Any]]:
+    """A customer's messages of a ticket that never left for this helpdesk for this ``reason``, oldest first."""
+    columns = t.delivery.c
+    kept = select(columns.message_id).where(
+        columns.ticket_id == ticket_id,
+        columns.connection == sink,
+        columns.state == "discarded",
+        columns.reason == reason,
+    )
+    query = select(t.message).where(
+        t.message.c.id.in_(kept), t.message.c.direction == "inbound", t.message.c.deleted_at.is_(None)
+    )
+    return connection.execute(query.order_by(t.message.c.id)).all()

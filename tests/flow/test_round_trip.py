@@ -300,7 +300,7 @@ def tag_changes(house: House) -> list[tuple[list[str], list[str]]]:
 
 
 def test_an_observed_helpdesk_is_not_touched(database_url: str) -> None:
-    """Nothing is written to a sink in observe mode; switching to live opens the record with the next message."""
+    """Nothing is written to a sink in observe mode; once it is live, the next message brings the earlier ones along."""
     house = House(database_url, sink_mode="observe")
     house.step()
     house.clock.forward(2)
@@ -310,7 +310,10 @@ def test_an_observed_helpdesk_is_not_touched(database_url: str) -> None:
     house.store.run(lambda tx: connections.change(tx, "desk", mode="live"))
     house.network.post("anna", "two")
     steps(house)
-    assert texts(house) == [("two", True)]
+    assert texts(house) == [("one", True), ("two", True)]
+    house.network.post("anna", "three")
+    steps(house)
+    assert texts(house) == [("one", True), ("two", True), ("three", True)]
     house.close()
 
 
