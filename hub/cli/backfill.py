@@ -104,14 +104,19 @@ def _words(progress: Progress) -> str:
 def _print(outcome: Outcome) -> None:
     from hub.cli.printing import print_facts, when
 
-    past = outcome.past
+    past, name = outcome.past, outcome.connection
+    nothing = not outcome.read and outcome.resumed_from is not None
+    if nothing:
+        last = when(outcome.resumed_from)
+        click.echo(f"{name}: nothing changed since the last backfill ({last}); --afresh reads everything again.")
+    elif not past.tickets:
+        click.echo(f"There was nothing to read: {name} has no ticket changed since {when(outcome.since)}.")
     if not past.tickets:
-        click.echo(
-            f"There was nothing to read: {outcome.connection} has no ticket changed since {when(outcome.since)}."
-        )
         return
     how = "went on where it had ended" if outcome.resumed else "read from the beginning"
-    click.echo(f"{outcome.connection}: {how}; {outcome.new} tickets are new, {outcome.changed} had changed.\n")
+    if not nothing:
+        click.echo(f"{name}: {how}; {outcome.new} tickets are new, {outcome.changed} had changed.")
+    click.echo()
     print_facts(
         [
             ("tickets", past.tickets),

@@ -280,7 +280,6 @@ class Walk:
         from hub.flow import check, guide, set_up
         from hub.sdk import ConnectorError, ReceivesWebhooks
         from hub.store import connections as rows
-        from hub.store import consents
 
         hub, name = self.hub, self.name
         one = hub.connected[name]
@@ -297,16 +296,15 @@ class Walk:
             return False
         with hub.store.read() as connection:
             row = rows.get(connection, name)
-            first = consents.first_call(connection, name, since=row.made_at)
         self.told["account"] = account.model_dump(mode="json")
         who = clean(account.handle or account.display_name or account.fingerprint)
         self.say(f"\n{name}: 5. does it work? {'It answers as ' + who if not row.paused else 'paused: ' + row.paused}")
         if one.has(ReceivesWebhooks) and hub.public_url:
-            plan = set_up.last_seen(hub, name)
+            last, plan = set_up.last_call(hub, name), set_up.last_seen(hub, name)
             added = plan is not None and not any(step.by == "hub" for step in plan.missing)
-            self.told["webhook"] = "delivered" if first else "added" if added else "not added"
-            came = f"delivered: a signed call came {ago(first)}" if first else "no signed call has come yet"
-            came = came if first or not added else f"added; {came}"
+            self.told["webhook"] = "delivered" if last else "added" if added else "not added"
+            came = f"delivered: a signed call came {ago(last)}" if last else "no signed call has come yet"
+            came = came if last or not added else f"added; {came}"
             self.say(f"   webhook {hub.public_url}/hooks/{name}: {came}")
         states = guide.tokens(hub, name)
         self.told["tokens"] = [state.model_dump(mode="json") for state in states]

@@ -119,6 +119,9 @@ def forget_lost_key(dry_run: bool, yes: bool, config_path: Path | None) -> None:
     click.echo("Dropped. The hub starts with a new key now; back it up.")
     for name in bare:
         click.echo(f"  Connect again: hub connections connect {name}")
+        click.echo(f"  Then its webhook, if it has one, needs a new secret: hub connections setup {name} --apply")
+    if rekey.PAST_TICKETS in counted:
+        click.echo("  Read the past again: hub backfill NAME")
 
 
 @contextmanager

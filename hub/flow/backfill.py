@@ -44,6 +44,8 @@ class Outcome:
     new: int
     changed: int
     past: history.Past
+    resumed_from: datetime | None = None
+    """When the earlier one, on whose bookmark this one went on, last read."""
 
 
 def able(hub: Hub) -> list[str]:
@@ -70,6 +72,8 @@ def backfill(
     """
     connector = _able(hub, name)
     patience = Patience(hub, name, calls_a_minute=calls_a_minute)
+    with hub.store.read() as connection:
+        earlier = history.open_or_last(connection, name)
     row: Row[Any] = hub.store.run(lambda tx: history.begin(tx, name, since=since, afresh=afresh, now=hub.now()))
     resumed, new, changed = bool(row.cursor), 0, 0
     tell(Progress(row.read, row.total, new, changed))
@@ -94,7 +98,8 @@ def backfill(
             break
     with hub.store.read() as connection:
         past = history.past(connection, name)
-    return Outcome(name, row.since, resumed, row.read - began_at, new, changed, past)
+    resumed_from = earlier.updated_at if resumed and earlier is not None else None
+    return Outcome(name, row.since, resumed, row.read - began_at, new, changed, past, resumed_from)
 
 
 def _able(hub: Hub, name: str) -> Backfills:

@@ -102,7 +102,7 @@ def compare(pair: Pair, events: Iterable[AnyEvent], *, now: datetime) -> Compare
         elif isinstance(event, RecordChanged):
             record = event
     if record is None and not seen:
-        found.differences.append(_difference(pair, "record_not_ours"))
+        found.differences.append(_difference(pair, "record_not_ours", detail=f"external id {pair.ticket.uid}"))
         return found
     if record is not None:
         found.differences += _fields(pair, record, now)

@@ -224,6 +224,7 @@ def _show_plan(hub: Hub, tx: Tx, ticket: Row[Any], planned: Plan, *, name: str, 
         to=planned.parts[0].to.label,
         text="\n\n".join(filter(None, [words, left and texts.note("would_leave", hub.language, files=left)])),
         tag=SEND_DRAFT_TAG,
+        macro=SEND_DRAFT.title.in_language(hub.language),
     )
     body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
     track.to_sink(hub, tx, ticket, body, cause=f"{name}:{cause}", by_person=True, now=now)

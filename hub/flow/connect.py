@@ -336,6 +336,7 @@ def _keep(hub: Hub, row: Row[Any], connector: Connector, vault: StagedVault, *, 
         consents.settle(tx, row.state, outcome="done", detail=shown, staged=None)
         consents.withdraw(tx, name, now=now, but=row.state)
         connections.change(tx, name, gone=False)
+        consents.doubt_setup(tx, name, now=now)
         if known.paused == REMOVED and not is_other:
             connections.resume(tx, name, now=now)
         connections.write_audit(tx, actor=row.actor, action="connected", object_=name, now=now, account=shown)

@@ -79,9 +79,7 @@ def _take_over_late(hub: Hub, tx: Tx, name: str, link: Row[Any], difference: Dif
     ticket = tickets.by_id(tx.connection, link.ticket_id)
     mirror.found_late(hub, tx, row, first, link, ticket, why=FOUND_LATE)
     when = f"{first.comment.created_at:%Y-%m-%d %H:%M} UTC"
-    text = texts.note(
-        "found_late", hub.language, author=first.comment.author.name, when=when, network=ticket.network.capitalize()
-    )
+    text = texts.note("found_late", hub.language, author=first.comment.author.name, when=when, network=ticket.network)
     body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
     track.to_sink(hub, tx, ticket, body, cause=f"found-late:{name}:{first.comment.id}", by_person=True, now=now)
     for event in difference.events[1:]:

@@ -28,6 +28,8 @@ ALARM = "reconcile"
 KEPT = 200
 """How many differences a certificate lists; it counts them all."""
 UNREADABLE_IN_A_ROW = 3
+NAMED = 5
+"""How many records an alarm names."""
 
 
 class CannotCompare(Exception):
@@ -221,7 +223,12 @@ def _certify(hub: Hub, tx: Tx, values: dict[str, Any]) -> CertificateView:
     certificates.add(tx, {**values, "at": now})
     if left:
         scope = " --all" if values["whole"] else ""
-        text = f"{left} differences between hub and helpdesk: hub reconcile {name}{scope}"
+        what = "1 difference" if left == 1 else f"{left} differences"
+        text = f"{what} between hub and helpdesk: hub reconcile {name}{scope}"
+        lost = [one["record"] for one in values["differences"] if one["kind"] == "record_not_ours"]
+        if lost:
+            named = ", ".join(lost[:NAMED]) + (" and more" if len(lost) > NAMED else "")
+            text += f" (without our mark, answers there go nowhere: {named})"
         connections.open_alarm(tx, name, ALARM, text=text, now=now)
     elif _covers(values["since"], before):
         connections.close_alarm(tx, name, ALARM, now=now)

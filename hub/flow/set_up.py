@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from hub.flow.hub import Hub
 from hub.sdk import ConnectorError, ReceivesWebhooks, SetsUp, SetupStep
-from hub.store import Tx, connections
+from hub.store import Tx, connections, consents
 
 SHORTEST_SECRET = 4
 """A secret of fewer letters would blot out half of the words around it."""
@@ -54,11 +54,18 @@ def set_up(hub: Hub, name: str, act: Act) -> list[SetupStep]:
         calls = hub.calls(name).take()
         hub.store.run(lambda tx: connections.add_calls(tx, name, calls))
     shown = _shown(hub, name, steps)
-    kept = [step.model_dump(mode="json") for step in shown] if act != "remove" else None
 
     def unit(tx: Tx) -> None:
         now = hub.now()
-        connections.set_switch(tx, f"setup:{name}", kept and {"steps": kept, "at": now.timestamp()}, now=now)
+        if act == "remove":
+            consents.doubt_setup(tx, name, now=now)
+            return
+        # With an apply the webhook's secret may be another one: the calls before it prove nothing any more.
+        known = connections.read_switch(tx.connection, f"setup:{name}") or {}
+        since = now.timestamp() if act == "apply" else known.get("since")
+        kept = [step.model_dump(mode="json") for step in shown]
+        seen = {"steps": kept, "at": now.timestamp(), "since": since}
+        connections.set_switch(tx, f"setup:{name}", seen, now=now)
 
     hub.store.run(unit)
     return shown
@@ -68,10 +75,20 @@ def last_seen(hub: Hub, name: str) -> Seen | None:
     """The plan as the last look showed it; ``None`` when nobody looked."""
     with hub.store.read() as connection:
         value = connections.read_switch(connection, f"setup:{name}")
-    if not value:
+    if not value or "steps" not in value:
         return None
     steps = tuple(SetupStep.model_validate(step) for step in value["steps"])
     return Seen(steps, datetime.fromtimestamp(value["at"], UTC))
+
+
+def last_call(hub: Hub, name: str) -> datetime | None:
+    """When the last signed call came to the webhook as it is set up now; ``None``: none came yet."""
+    with hub.store.read() as connection:
+        if name not in connections.names(connection):
+            return None
+        made_at = connections.get(connection, name).made_at
+        since = (connections.read_switch(connection, f"setup:{name}") or {}).get("since") or 0
+        return consents.last_call(connection, name, since=max(made_at, datetime.fromtimestamp(since, UTC)))
 
 
 def webhook_url(hub: Hub, name: str) -> str:

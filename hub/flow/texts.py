@@ -9,15 +9,19 @@ NOTES = {
     },
     "draft": {
         "en": "Draft. This would be published on {network} as an answer to {to}:\n\n{text}\n\n"
-        "To publish it, add the tag {tag}. To withdraw it, write a better one or leave it.",
+        "To publish it, use the macro “{macro}” or add the tag {tag}. To withdraw it, write a better one or leave "
+        "it.",
         "it": "Bozza. Questo sarebbe pubblicato su {network} in risposta a {to}:\n\n{text}\n\n"
-        "Per pubblicarla, aggiungi il tag {tag}. Per ritirarla, scrivine una migliore o lasciala.",
+        "Per pubblicarla, usa la macro «{macro}» o aggiungi il tag {tag}. Per ritirarla, scrivine una migliore o "
+        "lasciala.",
     },
     "draft_again": {
         "en": "Draft. It replaces the draft that was waiting. This would be published on {network} as an answer to "
-        "{to}:\n\n{text}\n\nTo publish it, add the tag {tag}. To withdraw it, write a better one or leave it.",
+        "{to}:\n\n{text}\n\nTo publish it, use the macro “{macro}” or add the tag {tag}. To withdraw it, write a "
+        "better one or leave it.",
         "it": "Bozza. Sostituisce la bozza in attesa. Questo sarebbe pubblicato su {network} in risposta a {to}:"
-        "\n\n{text}\n\nPer pubblicarla, aggiungi il tag {tag}. Per ritirarla, scrivine una migliore o lasciala.",
+        "\n\n{text}\n\nPer pubblicarla, usa la macro «{macro}» o aggiungi il tag {tag}. Per ritirarla, scrivine una "
+        "migliore o lasciala.",
     },
     "observed": {
         "en": "NOT published: the hub only watches this connection (observe). It would have said on {network} to {to}:"
@@ -219,7 +223,10 @@ REASONS = {
 
 
 def note(name: str, language: str, **values: object) -> str:
-    """The note ``name`` in the agents' language (English when there is no such translation)."""
+    """The note ``name`` in the agents' language (English when there is no such translation). A ``network`` gets a
+    capital, as in the helpdesks' own texts."""
+    if "network" in values:
+        values["network"] = str(values["network"]).capitalize()
     return _pick(NOTES[name], language).format(**values)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from hub.store import rows
 from hub.store import tables as t
+from hub.store.connections import set_switch
 from hub.store.side_tables import consent
 from hub.store.upsert import insert_or_update
 from hub.store.writer import Tx
@@ -113,11 +114,16 @@ def vault_names(connection: Connection, name: str) -> list[str]:
     return list(connection.scalars(select(t.vault.c.name).where(t.vault.c.connection == name).order_by(t.vault.c.name)))
 
 
-def first_call(connection: Connection, name: str, *, since: datetime) -> datetime | None:
-    """When the vendor's first accepted call came to a connection's webhook after that; ``None``: none came yet, or it
+def last_call(connection: Connection, name: str, *, since: datetime) -> datetime | None:
+    """When the vendor's last accepted call came to a connection's webhook after that; ``None``: none came yet, or it
     was pruned."""
     query = select(t.arrival.c.received_at).where(
         t.arrival.c.connection == name, t.arrival.c.received_at >= since, t.arrival.c.method != ""
     )
-    found: datetime | None = connection.scalars(query.order_by(t.arrival.c.id).limit(1)).first()
+    found: datetime | None = connection.scalars(query.order_by(t.arrival.c.id.desc()).limit(1)).first()
     return found
+
+
+def doubt_setup(tx: Tx, name: str, *, now: datetime) -> None:
+    """Forget what was last seen of the vendor's side, and which calls had come from there: only a look tells now."""
+    set_switch(tx, f"setup:{name}", {"since": now.timestamp()}, now=now)

@@ -12,8 +12,9 @@ from sqlalchemy import Column, Table, delete, select, tuple_, update
 
 from hub.store import tables as t
 from hub.store.connections import open_alarm, pause, read_switch, set_switch, write_audit
+from hub.store.consents import doubt_setup
 from hub.store.secrets import Cipher, SecretUnreadable
-from hub.store.side_tables import consent, past_ticket
+from hub.store.side_tables import backfill, consent, past_ticket
 from hub.store.writer import Store, Tx
 
 BATCH = 500
@@ -43,11 +44,13 @@ class Place:
         return self.table.c[self.column]
 
 
+PAST_TICKETS = "past tickets"
+
 PLACES = (
     Place("credentials", t.vault, "ciphertext", ("connection", "name"), loses="row"),
     Place("customers' addresses", t.identity, "contact", ("id",)),
     Place("tickets' collected data", t.ticket, "fields", ("id",)),
-    Place("past tickets", past_ticket, "content", ("id",), loses="row"),
+    Place(PAST_TICKETS, past_ticket, "content", ("id",), loses="row"),
     Place("consents under way", consent, "verifier", ("state",)),
     Place("consents under way", consent, "staged", ("state",)),
 )
@@ -95,7 +98,8 @@ def verify(store: Store, cipher: Cipher) -> int:
 
 def give_up(tx: Tx, cipher: Cipher | None, *, actor: str, now: datetime, only_count: bool = False) -> dict[str, int]:
     """Drop what this key does not open (``None``: everything), and the database's mark, so that the next start makes a
-    new one. Return how much of each. Connections that lose credentials are paused with an alarm that says so."""
+    new one. Return how much of each. Connections that lose credentials are paused with an alarm that says so, and what
+    was known of their setup is forgotten; a backfill begins anew when past tickets went."""
     counted: dict[str, int] = {}
     bare: set[str] = set()
     for place in PLACES:
@@ -120,7 +124,10 @@ def give_up(tx: Tx, cipher: Cipher | None, *, actor: str, now: datetime, only_co
     if only_count:
         return counted
     tx.execute(delete(t.switch).where(t.switch.c.name == KEY_CHECK))
+    if PAST_TICKETS in counted:  # a bookmark behind tickets that are gone would never bring them back
+        tx.execute(delete(backfill))
     for name in sorted(bare):
+        doubt_setup(tx, name, now=now)  # the webhook's secret was among the credentials
         text = f"its credentials went with the lost key: hub connections connect {name}"
         pause(tx, name, reason=text, by="hub", now=now)
         open_alarm(tx, name, "authentication", text=text, now=now)

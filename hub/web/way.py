@@ -15,7 +15,7 @@ from hub.configuration import Problem
 from hub.flow import connect, guide, reach, set_up
 from hub.flow.connect import Standing
 from hub.sdk import AsksConsent, ConnectorError, Guide, HoldsTokens, ReceivesWebhooks, SetsUp, TokenState
-from hub.store import connections, consents, views
+from hub.store import connections, views
 from hub.web.running import Running
 from hub.web.translation import language, say
 
@@ -41,13 +41,20 @@ class Way:
     reached: dict[str, Any] | None
     plan: set_up.Seen | None
     webhook: str
-    first_call: datetime | None
+    last_call: datetime | None
+    locked_out: bool
     row: views.ConnectionView | None
 
     @property
     def connected(self) -> bool:
         """True when the vendor has said whose account it is, and lets us in."""
-        return self.row is not None and bool(self.row.fingerprint) and self.row.health == "ok" and not self.row.gone
+        row = self.row
+        return row is not None and bool(row.fingerprint) and row.health == "ok" and not row.gone and not self.locked_out
+
+    @property
+    def lost(self) -> bool:
+        """True when it was connected once, and the hub has nothing left that the vendor lets in."""
+        return self.locked_out and self.row is not None and bool(self.row.fingerprint)
 
 
 def way_of(name: str) -> Way:
@@ -60,9 +67,10 @@ def way_of(name: str) -> Way:
     with hub.store.read() as read:
         row = next((one for one in views.overview(read, hub.now()) if one.name == name), None)
         standing = connect.latest(hub, name)
-        made_at = connections.get(read, name).made_at if row else hub.now()
-        since = max(made_at, standing.created_at) if standing and standing.outcome == "done" else made_at
-        first_call = consents.first_call(read, name, since=since)
+        alarmed = {one.kind for one in connections.alarms(read) if one.connection == name}
+    tokens = _tokens(name)
+    empty = tokens == () and name in hub.connected and hub.connected[name].has(HoldsTokens)
+    locked_out = empty or (row is not None and bool(row.paused) and "authentication" in alarmed)
     takes = issubclass(connector, ReceivesWebhooks)
     return Way(
         name=name,
@@ -76,11 +84,12 @@ def way_of(name: str) -> Way:
         takes_webhooks=takes,
         public_url=hub.public_url,
         standing=standing,
-        tokens=_tokens(name),
+        tokens=tokens or (),
         reached=reach.last(hub),
         plan=set_up.last_seen(hub, name),
         webhook=f"{hub.public_url}/hooks/{name}" if takes and hub.public_url else "",
-        first_call=first_call,
+        last_call=set_up.last_call(hub, name),
+        locked_out=locked_out,
         row=row,
     )
 
@@ -150,7 +159,8 @@ def _guide(running: Running, name: str) -> Guide | None:
         return None
 
 
-def _tokens(name: str) -> tuple[TokenState, ...]:
+def _tokens(name: str) -> tuple[TokenState, ...] | None:
+    """``None`` when the connector cannot tell."""
     hub = Running.here().hub
     if name not in hub.connected or not hub.connected[name].has(HoldsTokens):
         return ()
@@ -158,4 +168,4 @@ def _tokens(name: str) -> tuple[TokenState, ...]:
         return tuple(guide.tokens(hub, name))
     except Exception:
         log.exception("%s cannot tell its tokens", name)
-        return ()
+        return None

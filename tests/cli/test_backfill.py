@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import pytest
 from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
+from sqlalchemy import delete
 
 from hub.catalogue import Catalogue
 from hub.cli import leisure, main
@@ -35,8 +36,9 @@ from hub.sdk import (
     Settings,
     Sink,
 )
-from hub.store import migrate
+from hub.store import Store, migrate
 from hub.store.history import Past
+from hub.store.side_tables import past_ticket
 
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -155,6 +157,21 @@ def test_nothing_to_read_is_said(folder: Path) -> None:
     answer = type_in(folder, "backfill", "desk")
     assert answer.exit_code == 0
     assert "There was nothing to read" in answer.stdout
+
+
+def test_nothing_new_is_told_from_nothing_there(folder: Path) -> None:
+    """After its bookmark: since when nothing changed, and how to read all of it again; not that there is no ticket."""
+    assert type_in(folder, "backfill", "desk", "--since", "2026-01-01").exit_code == 0
+    for left in (3, 0):
+        answer = type_in(folder, "backfill", "desk", "--since", "2026-01-02")
+        assert answer.exit_code == 0, answer.output
+        assert "desk: nothing changed since the last backfill (20" in answer.stdout
+        assert "--afresh reads everything again" in answer.stdout
+        assert "nothing to read" not in answer.stdout
+        assert ("tickets" in answer.stdout) == bool(left)
+        store = Store(f"sqlite:///{folder / 'var/hub.sqlite'}")
+        store.run(lambda tx: tx.execute(delete(past_ticket)))
+        store.close()
 
 
 def test_trouble_ends_it_and_says_how_to_go_on(folder: Path) -> None:

@@ -19,7 +19,8 @@ from sqlalchemy import insert, text
 import hub as hub_package
 from hub.cli import main
 from hub.configuration import HubConfig, load
-from hub.store import Store, connections, lock_database, migrate
+from hub.sdk import HistoryPage
+from hub.store import Store, connections, history, lock_database, migrate
 from hub.store import tables as t
 from hub.store.rekey import KEY_CHECK, verify
 from hub.store.secrets import Cipher, StoredVault
@@ -284,6 +285,35 @@ def test_the_hub_goes_on_without_its_key(config: HubConfig) -> None:
         }
 
     with_store(config, do)
+
+
+def test_what_was_known_of_the_vendors_goes_with_the_key(config: HubConfig) -> None:
+    """No plan says done of a webhook whose secret is gone, no bookmark lies behind past tickets that are gone, and the
+    message names what to do again; the plan of a connection that lost nothing stays."""
+    plan = {"steps": [{"title": "webhook", "state": "done"}], "at": utc_now().timestamp()}
+
+    def fill_more(tx: Any) -> None:
+        for name in ("desk", "shop"):
+            connections.set_switch(tx, f"setup:{name}", plan, now=utc_now())
+        row = history.begin(tx, "desk", since=utc_now(), afresh=False, now=utc_now())
+        history.store_page(tx, row, HistoryPage(tickets=(), cursor={"after": 1}), sealed={}, now=utc_now())
+        history.begin(tx, "desk", since=utc_now(), afresh=False, now=utc_now())
+
+    with_store(config, lambda store: store.run(fill_more))
+    (config.var_dir / "secret.key").unlink()
+    assert hub(config, "forget-lost-key", "--dry-run").exit_code == 0
+
+    def known(store: Store) -> tuple[bool, bool, int]:
+        with store.read() as connection:
+            of_desk, of_shop = (connections.read_switch(connection, f"setup:{name}") for name in ("desk", "shop"))
+            bookmarks = connection.execute(text("SELECT count(*) FROM backfill")).scalar()
+        return "steps" in of_desk, "steps" in of_shop, int(bookmarks or 0)
+
+    assert with_store(config, known) == (True, True, 2)
+    answer = hub(config, "forget-lost-key", "--yes")
+    assert with_store(config, known) == (False, True, 0)
+    for words in ("connections connect desk", "connections setup desk --apply", "hub backfill NAME"):
+        assert words in answer.output, words
 
 
 def test_a_key_that_is_not_lost_but_half_changed(config: HubConfig, monkeypatch: pytest.MonkeyPatch) -> None:

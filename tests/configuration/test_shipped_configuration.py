@@ -39,7 +39,11 @@ def test_the_shipped_examples_can_be_uncommented(tmp_path: Path) -> None:
     """Every commented line of TOML in hub.toml loads, and the real pair is there, watching."""
     for name, text in shipped().items():
         (tmp_path / name).write_text(re.sub(r"(?m)^# (?=\[|[a-z_]+ = )", "", text) if name == "hub.toml" else text)
-    environ = {"ACME_MASTODON_TOKEN": "t", "ACME_ZENDESK_TOKEN": "t", "HUB_ALERTS_WEBHOOK": "https://a.example/1"}
+    environ = {
+        "ACME_MASTODON_TOKEN": "t",
+        "ACME_ZENDESK_CLIENT_SECRET": "t",
+        "HUB_ALERTS_WEBHOOK": "https://a.example/1",
+    }
     config = load(tmp_path, environ)
     assert {name: item.mode for name, item in config.connections.items()} == {
         "acme-mastodon": "observe",
@@ -52,7 +56,11 @@ def test_the_shipped_configuration_has_no_problem_with_the_bundled_plugins(tmp_p
     """Held against the plugins that come with the hub, the files and their uncommented example are sound."""
     for name, text in shipped().items():
         (tmp_path / name).write_text(re.sub(r"(?m)^# (?=\[|[a-z_]+ = )", "", text) if name == "hub.toml" else text)
-    environ = {"ACME_MASTODON_TOKEN": "t", "ACME_ZENDESK_TOKEN": "t", "HUB_ALERTS_WEBHOOK": "https://a.example/1"}
+    environ = {
+        "ACME_MASTODON_TOKEN": "t",
+        "ACME_ZENDESK_CLIENT_SECRET": "t",
+        "HUB_ALERTS_WEBHOOK": "https://a.example/1",
+    }
     catalogue = Catalogue.load(only=["mastodon", "zendesk", "rules"])
     assert [str(problem) for problem in catalogue.check(load(tmp_path, environ))] == []
 

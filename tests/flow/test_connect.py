@@ -73,6 +73,15 @@ def test_from_nothing_to_a_connection_that_works(house: GuidedHouse, vendor: Con
     assert [state.renews_itself for state in guide.tokens(house.hub, "desk")] == [True]
 
 
+def test_a_consent_makes_the_plan_of_before_doubtful(house: GuidedHouse, vendor: ConsentVendor) -> None:
+    """What was seen with other tokens is not shown as true: a look shows the truth."""
+    walk(house, vendor)
+    set_up.set_up(house.hub, "desk", "plan")
+    assert set_up.last_seen(house.hub, "desk")
+    walk(house, vendor)
+    assert set_up.last_seen(house.hub, "desk") is None
+
+
 def test_neither_state_nor_verifier_lies_in_the_database(house: GuidedHouse, vendor: ConsentVendor) -> None:
     """The state is there as a digest; the verifier is encrypted, fits its challenge, and goes once it was used."""
     started = begin(house)

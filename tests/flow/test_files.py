@@ -140,7 +140,7 @@ def test_a_connection_that_sends_no_files_says_so(filing: House) -> None:
     steps(filing)
     assert said(filing) == [("Ecco:", [])]
     (note,) = notes(filing)
-    assert note.startswith("La tua risposta esce su fake SENZA questi file:\n- map.png: questo collegamento non invia")
+    assert note.startswith("La tua risposta esce su Fake SENZA questi file:\n- map.png: questo collegamento non invia")
 
 
 def test_only_files_that_cannot_go_are_refused(filing: House) -> None:

@@ -256,6 +256,11 @@ def test_a_record_that_lost_our_id_is_told(house: House) -> None:
     house.helpdesk.records["r1"]["not_ours"] = True
     made = compare(house, repair=True)
     assert (kinds(made), made.left) == (["record_not_ours"], 1)
+    uid = house.rows("SELECT uid FROM ticket")[0].uid
+    assert (made.differences[0]["record"], made.differences[0]["detail"]) == ("r1", f"external id {uid}")
+    (alarm,) = house.rows("SELECT text FROM alarm WHERE kind = 'reconcile'")
+    assert alarm.text.startswith("1 difference between hub and helpdesk: hub reconcile ")
+    assert "answers there go nowhere: r1" in alarm.text
 
 
 def test_a_ticket_without_a_record_is_told_or_linked(house: House) -> None:

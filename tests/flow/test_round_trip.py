@@ -262,6 +262,7 @@ def test_a_draft_waits_for_the_agents_word(database_url: str) -> None:
     steps(house, 6)
     assert answers(house) == []
     assert any("Draft" in text and "Hi!" in text and "sch-send" in text and not public for text, public in texts(house))
+    assert any("published on Fake" in text and "the macro “Send this draft”" in text for text, _ in texts(house))
     house.helpdesk.set_fields("r1", tags=["sch-send"])
     steps(house, 6)
     house.helpdesk.set_fields("r1", tags=["sch-send"], status="open")

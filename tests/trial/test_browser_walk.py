@@ -124,7 +124,8 @@ def test_a_draft_waits_for_the_agents_word(visitor: Visitor) -> None:
     visitor.mode("Draft")
     visitor.answer("DRAFT please reset your password")
     visitor.happened("Draft, waits for sch-send").wait_for()
-    visitor.page.locator("#record .comment.internal").filter(has_text="To publish it, add the tag sch-send").wait_for()
+    how = "To publish it, use the macro “Send this draft” or add the tag sch-send"
+    visitor.page.locator("#record .comment.internal").filter(has_text=how).wait_for()
     assert visitor.published("DRAFT please").count() == 0
     assert visitor.page.locator("#from").inner_text() == "This ticket: trial-mastodon, mode Draft"
     visitor.page.get_by_role("button", name="Publish the draft").click()

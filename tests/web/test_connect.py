@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,9 +16,9 @@ from flask import Flask
 
 from hub.catalogue import Catalogue
 from hub.configuration import Connection
-from hub.flow import connect
+from hub.flow import connect, set_up
 from hub.flow.reach import WORDS
-from hub.store import connections
+from hub.store import connections, consents
 from hub.web import create_app, create_connecting_app
 from hub.web.translation import texts
 from tests.fakes.connectors import FakeSource
@@ -102,6 +103,55 @@ def test_the_whole_walk(browser: Browser, vendor: ConsentVendor) -> None:
     assert "delivered: a signed call came" in browser.page(PAGE)
     assert "The hub stores the customers&#39; words." in page
     assert "the hub renews it before" in page
+
+
+def card(browser: Browser, place: str) -> str:
+    """One step of the page."""
+    (found,) = re.findall(rf'<section class="card">\s*<h2 id="{place}">.*?</section>', browser.page(PAGE), re.DOTALL)
+    return str(found)
+
+
+def test_only_calls_to_the_present_webhook_count(browser: Browser, vendor: ConsentVendor) -> None:
+    """The last one is told, not the first ever; after an apply, which may change the secret, only the next one."""
+    browser.house.hub.public_url = "https://care.example.com"
+    walk(browser, vendor)
+    browser.send(f"{PAGE}/setup", act="apply")
+    stranger = browser.app.test_client()
+    for number in range(2):
+        assert stranger.post("/hooks/desk", data=b'{"n": %d}' % number).status_code == 200
+        browser.house.clock.forward(3600)
+    called = set_up.last_call(browser.house.hub, "desk")
+    assert called == browser.house.clock() - timedelta(hours=1)
+    browser.send(f"{PAGE}/setup", act="plan")
+    assert "delivered: a signed call came" in card(browser, "check")
+    browser.send(f"{PAGE}/setup", act="apply")
+    assert "added; no signed call has come yet" in card(browser, "check")
+    assert stranger.post("/hooks/desk", data=b"{}").status_code == 200
+    assert "delivered: a signed call came" in card(browser, "check")
+
+
+@pytest.mark.parametrize("how", ["the vault is empty", "the vendor refuses"])
+def test_what_is_lost_is_not_called_connected(browser: Browser, vendor: ConsentVendor, how: str) -> None:
+    """After a key loss, or when the vendor refuses the tokens: the step says to connect again, and then is done."""
+    walk(browser, vendor)
+    assert "Connected: acme" in card(browser, "consent")
+    assert "keeps working" in card(browser, "consent")
+    if how == "the vault is empty":
+        browser.house.store.run(lambda tx: consents.empty_vault(tx, "desk"))
+    else:
+        for token in vendor.tokens:
+            token.revoked = True
+        browser.send(f"{PAGE}/check")
+        with browser.house.store.read() as read:
+            assert connections.get(read, "desk").paused
+    shown = card(browser, "consent")
+    for words in ("Connected: acme", "keeps working", ">done<"):
+        assert words not in shown, words
+    assert "No longer connected" in shown
+    assert ">done<" not in card(browser, "register")
+    walk(browser, vendor)
+    assert "Connected: acme" in card(browser, "consent")
+    assert ">done<" in card(browser, "consent")
 
 
 def test_going_to_the_vendor_breaks_no_policy(browser: Browser) -> None:

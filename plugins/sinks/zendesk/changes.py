@@ -24,7 +24,8 @@ from plugins.sinks.zendesk.payloads import part_of, text_of, time_of
 Json = dict[str, Any]
 
 UID_PREFIX = "sch-"
-"""External ids of our tickets start with it; other tickets of the account are none of our business."""
+"""External ids of our tickets start with it, unless somebody changed them; other tickets of the account are none of
+our business."""
 
 _WITHHELD = 61  # the exports want a start at least a minute ago, and hold the newest minute back
 _MINUTE = 60.0
@@ -94,7 +95,9 @@ class Changes:
         after = text_of(page.get("after_cursor"))
         more = bool(after) and page.get("end_of_stream") is False
         audits = _Audits(cursor, int(self._now().timestamp()))
-        if any(_is_ours(row) and row.get("status") != "deleted" for row in rows) or (not more and audits.far()):
+        if any(self._may_be_ours(row) and row.get("status") != "deleted" for row in rows) or (
+            not more and audits.far()
+        ):
             self._read_audits(audits)
         events = [event for event in (self._change_of(row, audits) for row in rows) if event is not None]
         audits.seen(text_of(row.get("id")) for row in rows)
@@ -122,7 +125,7 @@ class Changes:
             raw = json.dumps(row, sort_keys=True)[:4000]
             key = f"export:odd:{hashlib.sha256(raw.encode()).hexdigest()}"
             return Unreadable(event_key=key, raw=raw, reason="a row of the ticket export lacks its id or external id")
-        if not _is_ours(row):
+        if not self._may_be_ours(row):
             return None
         if row.get("status") == "deleted":
             at = time_of(version) or self._now()
@@ -145,9 +148,11 @@ class Changes:
             return []  # the webhook was faster, and this instance has read that very version
         try:
             ticket, people = self._client.ticket_and_people(hint.record)
-            if not _is_ours(ticket):
+            if not self._may_be_ours(ticket):
                 return []
             audits, _ = self._client.audits(hint.record)
+            if not _is_ours(ticket) and not self._opened_by_us(audits):
+                return []
         except Refused as error:
             if error.detail != GONE:
                 raise
@@ -159,6 +164,15 @@ class Changes:
         record = payloads.record_changed(ticket, self._directory.agent, self._directory.group_name)
         self._remember(hint.record, ticket)
         return [*comments, record.model_copy(update={"merged_into": payloads.merged_into(ticket, comments)})]
+
+    def _may_be_ours(self, row: Json) -> bool:
+        """Whether it carries our mark, or our account opened it: anybody can empty or overwrite an external id, and
+        the answers written there must not be lost with it."""
+        return _is_ours(row) or self._is_own(text_of(row.get("submitter_id")))
+
+    def _opened_by_us(self, audits: Sequence[Json]) -> bool:
+        """Whether a delivery of ours is among them; our account may be shared, and its other tickets are not ours."""
+        return any(payloads.delivery_key_of(one) and self._is_own(text_of(one.get("author_id"))) for one in audits)
 
     def _remember(self, record: str, ticket: Json) -> None:
         version = text_of(ticket.get("updated_at"))

@@ -102,6 +102,34 @@ def test_the_export_hints_at_our_tickets_only(account: Account, uid: str) -> Non
     assert [event.deleted for event in sink.complete(Hint(event_key="x", record=gone.vendor_id))] == [True]  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("changed", [None, "erp-77"])
+def test_a_ticket_whose_external_id_was_changed_is_still_ours(account: Account, uid: str, changed: str | None) -> None:
+    """Emptied or overwritten by somebody: the agent's answer still comes, by the export and by what is read."""
+    sink = account.sink()
+    sink.check_connection()
+    start = sink.fetch_page(sink.first_cursor()).cursor
+    record = opened(sink, uid).vendor_id
+    account.as_agent("PUT", f"/api/v2/tickets/{record}.json", {"ticket": {"external_id": changed}})
+    account.sandbox.answer(record, "It is on its way", public=True)
+    assert [getattr(event, "record", "") for event in sink.fetch_page(start).events] == [record]
+    state, comments = read(sink, record)
+    assert state.external_id == (changed or "")
+    assert comments[-1].comment.text == "It is on its way"
+
+
+def test_what_our_account_opened_by_hand_is_not_ours(account: Account) -> None:
+    """The account may be shared: without a delivery's key nothing of such a ticket is reported."""
+    sink = account.sink()
+    sink.check_connection()
+    made = requests.post(
+        f"{account.url}/api/v2/tickets.json",
+        json={"ticket": {"comment": {"body": "by hand"}}},
+        auth=(f"{sink.settings.email}/token", sink.settings.api_token.get_secret_value()),  # type: ignore[union-attr]
+        timeout=5,
+    ).json()
+    assert sink.complete(Hint(event_key="x", record=str(made["ticket"]["id"]))) == []
+
+
 def test_the_first_cursor_is_as_fresh_as_the_export_allows(account: Account) -> None:
     """Zendesk wants a start at least a minute ago: ours is accepted and no older than that; a fresher one is not."""
     sink = account.sink()
