@@ -19,13 +19,12 @@ import tempfile
 import threading
 import time
 import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.calls.zendesk import REAL_QUOTAS, Zendesk
-from benchmarks.ports import free_port
+from benchmarks.ports import free_port, wait_until_up
 
 HUB = """
 [hub]
@@ -95,14 +94,7 @@ class Hub:
         command = [str(Path(sys.executable).with_name("hub")), "run", "--config", str(config)]
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return
-        raise SystemExit(f"the hub did not start:\n{self.log.read_text()}")
+        wait_until_up(self.port, self.log)
 
     def post(self, connection: http.client.HTTPConnection, number: str, text: str) -> None:
         """A customer writes."""

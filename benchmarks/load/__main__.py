@@ -14,12 +14,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ports import free_port
+from benchmarks.ports import free_port, wait_until_up
 
 HUB = """
 [hub]
@@ -93,18 +92,7 @@ class Bench:
         with (folder / "hub.log").open("w") as log:
             self.hub = subprocess.Popen(command, stdout=log, stderr=log)
         self.children.append(self.hub)
-        self.wait_until_up()
-
-    def wait_until_up(self) -> None:
-        """Return when the hub answers."""
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5).close()
-            except OSError:
-                time.sleep(0.1)
-            else:
-                return
-        raise SystemExit(f"the hub did not start:\n{(self.folder / 'hub.log').read_text()}")
+        wait_until_up(self.port, folder / "hub.log")
 
     def run(self, name: str, *options: str) -> dict[str, Any]:
         """One measured run; its figures."""
