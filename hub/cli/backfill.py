@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hub.cli.leisure import calls_option
 from hub.cli.opening import Stop, config_option, json_option, load_config, must_know, open_hub
 
 if TYPE_CHECKING:
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
 @click.argument("name")
 @click.option("--since", "since_text", default="30d", show_default=True, help="30d, 12h, 2w, or a date: 2026-01-31.")
 @click.option("--afresh", is_flag=True, help="Read everything since then again, also what is stored.")
-@click.option(
-    "--calls-a-minute",
-    type=click.IntRange(1, 2500),
-    default=120,
-    show_default=True,
-    help="Calls to the helpdesk; its own limits hold all the same.",
-)
+@calls_option
 @config_option
 @json_option
 def backfill(

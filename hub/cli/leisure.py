@@ -22,6 +22,15 @@ TELL_EVERY = 10.0
 """Seconds between two lines where there is no terminal to draw a bar on."""
 
 
+calls_option = click.option(
+    "--calls-a-minute",
+    type=click.IntRange(1, 2500),
+    default=120,
+    show_default=True,
+    help="Calls to the helpdesk; its own limits hold all the same.",
+)
+
+
 def since(text: str, now: datetime) -> datetime:
     """``30d``, ``12h``, ``2w``, or an ISO date, in local time unless it names its zone. Raises :class:`Misused`."""
     found = re.fullmatch(r"([1-9][0-9]{0,3})([hdw])", text.strip().lower())

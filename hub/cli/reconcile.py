@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hub.cli.leisure import calls_option
 from hub.cli.opening import Misused, Stop, config_option, json_option, load_config, must_know, open_hub
 
 if TYPE_CHECKING:
@@ -22,13 +23,7 @@ if TYPE_CHECKING:
 @click.option("--repair", is_flag=True, help="Take in what was missed, write lost links again; deletes nothing.")
 @click.option("--since", "since_text", help="What is unsolved, or touched since: 7d (the default), 12h, 2026-01-31.")
 @click.option("--all", "everything", is_flag=True, help="Every record that lives, however old.")
-@click.option(
-    "--calls-a-minute",
-    type=click.IntRange(1, 2500),
-    default=120,
-    show_default=True,
-    help="Calls to the helpdesk; its own limits hold all the same.",
-)
+@calls_option
 @config_option
 @json_option
 def reconcile(

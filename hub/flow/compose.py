@@ -11,14 +11,12 @@ from hub.flow import files, texts, track
 from hub.flow.hub import Hub
 from hub.flow.wording import clean, personal_data
 from hub.sdk import AddComment, Attachment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
-from hub.sdk.commands import SEND_DRAFT
+from hub.sdk.commands import DRAFT_TAG, SEND_DRAFT
 from hub.sdk.text import fits, split
 from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, tickets
 
 SEND_DRAFT_TAG = SEND_DRAFT.tag
 DRAFT = "draft: waits for the agent's word"
-DRAFT_TAG = "sch-draft"
-"""On a record while a draft waits: for the agents' views."""
 MAX_PARTS = 10
 NO_LIMITS = ReplyLimits(max_length=100_000)
 

@@ -114,6 +114,9 @@ SEND_DRAFT = Command(
     ),
 )
 
+DRAFT_TAG = "sch-draft"
+"""On a record while an answer waits as a draft, for the agents' views; no command: the hub sets it and takes it off."""
+
 COMMANDS: tuple[Command, ...] = (
     ACCEPT,
     NOT_FOR_US,

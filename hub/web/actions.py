@@ -69,6 +69,12 @@ def pause_or_resume(name: str, what: str) -> Response:
 @login_required
 def check(name: str) -> Response:
     """Ask the vendor whose account it is, now."""
+    check_and_tell(name)
+    return _to_connection(name)
+
+
+def check_and_tell(name: str) -> None:
+    """Ask the vendor and put what came of it before the reader; 404 for a connection that does not exist."""
     try:
         account = control.check_now(Running.here().hub, name, actor=ACTOR)
     except control.UnknownConnection:
@@ -80,7 +86,6 @@ def check(name: str) -> Response:
         flash(say("flash.check_broke"), "error")
     else:
         flash(say("flash.checked", account=account.handle or account.fingerprint), "done")
-    return _to_connection(name)
 
 
 @blueprint.post("/talking")

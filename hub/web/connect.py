@@ -8,9 +8,10 @@ from typing import cast
 from flask import Blueprint, Flask, abort, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from hub.flow import connect, control, reach, set_up
+from hub.flow import connect, reach, set_up
 from hub.flow.connect import ConsentOver, Standing
-from hub.sdk import ConnectorError, SetsUp
+from hub.sdk import SetsUp
+from hub.web.actions import check_and_tell
 from hub.web.callback import refused
 from hub.web.console import page
 from hub.web.running import Running
@@ -116,18 +117,7 @@ def prepare(name: str) -> Response:
 @login_required
 def prove(name: str) -> Response:
     """One real round trip."""
-    hub = Running.here().hub
-    if name not in hub.connected:
-        abort(404)
-    try:
-        account = control.check_now(hub, name, actor=ACTOR)
-    except ConnectorError as error:
-        flash(say("flash.check_failed", why=error.summary), "error")
-    except Exception:
-        log.exception("checking %s failed unexpectedly", name)
-        flash(say("flash.check_broke"), "error")
-    else:
-        flash(say("flash.checked", account=account.handle or account.fingerprint), "done")
+    check_and_tell(name)
     return _back(name, "check")
 
 

@@ -60,7 +60,7 @@ class Embedded:
         """Recover, then start every thread."""
         self.engine.prepare(alone=alone)
         self._run("ticker", self._tick)
-        self._run("nightly", self._compare)
+        self._run("aside", self._aside)
         for name in self.hub.connected:
             # One thread each: a slow vendor's completions hold nobody else's events.
             work = lambda name=name: take.take(self.hub, name)  # noqa: E731
@@ -110,21 +110,21 @@ class Embedded:
                 log.exception("polling %s: unexpected error, going on in a second", name)
                 self._stop.wait(1.0)
 
-    def _compare(self) -> None:
+    def _aside(self) -> None:
         # A thread of its own: a slow vendor's answers must not hold what the ticker wakes.
         while not self._stop.wait(1.0):
             try:
+                self.engine.staff()
                 while not self._stop.is_set() and self.engine.nightly.step():
                     pass
             except Exception:
-                log.exception("nightly comparison: unexpected error, going on in a second")
+                log.exception("staff or nightly comparison: unexpected error, going on in a second")
 
     def _tick(self) -> None:
         pruned_at = time.monotonic()
         while not self._stop.wait(TICK):
             try:
                 self.engine.check()
-                self.engine.staff()
                 self.engine.sweep()
                 now = self.hub.now()
                 with self.hub.store.read() as connection:

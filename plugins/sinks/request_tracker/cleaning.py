@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from hub.sdk import PROOF, CleansUp, Identity, Refused
 from plugins.sinks.request_tracker.client import RequestTrackerClient
@@ -22,24 +23,22 @@ class RequestTrackerCleaning(CleansUp):
         return [told for ticket_id in vendor_ids if (told := self._delete(ticket_id))]
 
     def _delete(self, ticket_id: str) -> str:
-        try:
-            ticket, _ = self._client.ticket(ticket_id)
-        except Refused as error:
-            if error.detail == GONE:
-                return ""
-            raise
-        if text_of(ticket.get("Status")) == "deleted":
+        ticket = self._living(ticket_id)
+        if ticket is None:
             return ""
         if text_of(ticket.get("id")) != ticket_id or not external_id(ticket, self.settings).startswith(PROOF):
             raise Refused(f"ticket {ticket_id} was not made by a proof: it stays")
         said = self._client.update_ticket(ticket_id, {"Status": "deleted"})
         # RT answers 200 also to what it did not do, and may hide what it deleted.
+        if self._living(ticket_id) is None:
+            return ""
+        return f"ticket {ticket_id}: our account needs the right DeleteTicket ({'; '.join(said)[:200]})"
+
+    def _living(self, ticket_id: str) -> Any:
         try:
             ticket, _ = self._client.ticket(ticket_id)
         except Refused as error:
             if error.detail == GONE:
-                return ""
+                return None
             raise
-        if text_of(ticket.get("Status")) == "deleted":
-            return ""
-        return f"ticket {ticket_id}: our account needs the right DeleteTicket ({'; '.join(said)[:200]})"
+        return None if text_of(ticket.get("Status")) == "deleted" else ticket

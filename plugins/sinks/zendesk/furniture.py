@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
-from hub.sdk.commands import COMMANDS, category_tag
+from hub.sdk.commands import COMMANDS, DRAFT_TAG, category_tag
 from plugins.sinks.zendesk.payloads import part_of, text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
 
 Json = dict[str, Any]
 
-DRAFT_TAG = "sch-draft"
-"""On a ticket while an answer waits as a draft."""
 EVENTS = tuple(
     f"zen:event-type:ticket.{name}"
     for name in (

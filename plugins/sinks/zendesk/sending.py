@@ -220,9 +220,7 @@ class Sending:
 
     def _by_job(self, batch: Batch, rows: list[tuple[Delivery, Json]], start: Callable[[Sequence[Json]], Json]) -> None:
         """Send the rows in one job; too few of them go singly instead."""
-        if len(rows) < FEW and not self._client.budget.few_updates(self._now()):
-            return
-        if not rows:
+        if not rows or (len(rows) < FEW and not self._client.budget.few_updates(self._now())):
             return
         try:
             job_id = self._jobs.started(start([row for _, row in rows]))
