@@ -36,6 +36,9 @@ def _connection(catalogue: Catalogue, connection: Connection) -> Iterator[Proble
     except ConfigurationProblems as wrong:
         yield from wrong.problems
         return
+    if connection.wins and catalogue.side_of(connection) == "source":
+        words = "does nothing here: it says whose value holds in a helpdesk's records, and belongs to the sink's block"
+        yield Problem(f"{connection.path}.wins", words, connection=connection.name, fatal=False, warning=True)
     if not connection.name.startswith(TRIAL_PREFIX):  # a sandbox retires nothing
         yield from _retirements(catalogue, connection, settings)
     for name, field in catalogue.connector_of(connection).Settings.model_fields.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -38,6 +39,8 @@ def answering(hub: Hub, config: HubConfig, catalogue: Catalogue) -> Iterator[Non
         raise CannotStart(
             f"Cannot listen on {config.hub.listen}: {error.strerror}. Stop what uses it, or take --paste."
         ) from error
+    # Its warning counts queued requests, in the middle of what a person reads.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     sockets: dict[int, Any] = {}
     app = create_connecting_app(hub, config, catalogue)
     server = create_server(app, sockets=[listening], threads=2, map=sockets, clear_untrusted_proxy_headers=False)

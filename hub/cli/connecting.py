@@ -58,7 +58,8 @@ def connect(
 
     Works whether the hub runs or not, and again for a connection that works: it keeps its data and settings.
 
-    Exit code 0 when it works and nothing is missing; 1 when something is left to do; 2 while settings are missing.
+    Exit code 0 when it works (steps that are optional may be missing); 1 when something is left to do; 2 while settings
+    are missing.
 
     As JSON one object with all of it; the guide and the address to open go to standard error then.
     """
@@ -72,8 +73,8 @@ def connect(
     migrate(config.database_url)
     with ExitStack() as stack:
         hub = stack.enter_context(open_hub(config, with_connections=True, catalogue=catalogue))
-        walk = Walk(hub, config, name, as_json=as_json)
-        walk.show_guide(catalogue, language or config.hub.language)
+        walk = Walk(hub, config, name, language=language or config.hub.language, as_json=as_json)
+        walk.show_guide(catalogue)
         if problems:
             walk.told["problems"] = [str(one) for one in problems]
             walk.print()
@@ -97,18 +98,25 @@ def connect(
 class Walk:
     """One walk: says each step, and remembers it for JSON."""
 
-    def __init__(self, hub: Hub, config: HubConfig, name: str, *, as_json: bool) -> None:
+    def __init__(self, hub: Hub, config: HubConfig, name: str, *, language: str, as_json: bool) -> None:
         from hub.flow.guide import CALLBACK
         from hub.trial.address import local_url
 
-        self.hub, self.config, self.name, self.as_json = hub, config, name, as_json
+        self.hub, self.config, self.name, self.language, self.as_json = hub, config, name, language, as_json
         self.redirect_url = (config.hub.public_url or local_url(config)) + CALLBACK
         self.guide: Guide | None = None
+        self._parts = 0
         self.told: dict[str, Any] = {"connection": name, "redirect_url": self.redirect_url}
 
     def say(self, text: str = "") -> None:
         """To whoever reads; standard output belongs to the JSON."""
         click.echo(text, err=self.as_json)
+
+    def head(self, title: str) -> str:
+        """The head of the walk's next part, with the next number: what does not apply leaves no hole."""
+        self._parts += 1
+        gap = "\n" if self._parts > 1 else ""
+        return f"{gap}{self.name}: {self._parts}. {title}"
 
     def print(self) -> None:
         """The JSON, if that was asked for."""
@@ -117,12 +125,12 @@ class Walk:
         if self.as_json:
             print_json(self.told)
 
-    def show_guide(self, catalogue: Catalogue, language: str) -> None:
+    def show_guide(self, catalogue: Catalogue) -> None:
         """What to register, with what to paste there, and each permission with its reason."""
         from hub.cli.printing import clean, indented
         from hub.flow import guide, set_up
 
-        hub, name = self.hub, self.name
+        hub, name, language = self.hub, self.name, self.language
         if name in hub.connected:
             self.guide = guide.guide(hub, name, language, redirect_url=self.redirect_url)
             self.told["webhook_url"] = set_up.webhook_url(hub, name)
@@ -131,7 +139,7 @@ class Walk:
             connector = catalogue.connector_of(block)
             self.guide = guide.guide_unfinished(hub, connector, block, language, redirect_url=self.redirect_url)
         shown = self.guide
-        self.say(f"{name}: 1. register the hub at the vendor")
+        self.say(self.head("register the hub at the vendor"))
         if shown is None:
             self.say("  Its plugin has no guide: `hub plugins show` explains its settings.")
             return
@@ -154,7 +162,7 @@ class Walk:
         found = reach(self.hub)
         self.told["reached"] = found.cause or "ok"
         detail = f" ({found.detail})" if found.detail else ""
-        self.say(f"\n{self.name}: 2. can the world reach this hub? {WORDS[found.cause]}{detail}")
+        self.say(self.head(f"can the world reach this hub? {WORDS[found.cause]}{detail}"))
 
     def consent(self, *, paste: bool, account: str, another: bool) -> bool:
         """A person says yes; True when the tokens are in place (or none are needed)."""
@@ -168,9 +176,7 @@ class Walk:
             started = flow.start(hub, name, redirect_url=self.redirect_url, actor=actor())
         except ConfigurationError as error:
             raise Stop(f"{name}: {error.summary}") from error
-        self.say(
-            f"\n{name}: 3. open this within 30 minutes, in the browser of who holds the rights:\n\n{started.url}\n"
-        )
+        self.say(self.head(f"open this within 30 minutes, in the browser of who holds the rights:\n\n{started.url}\n"))
         try:
             standing = self._pasted() if paste else self._awaited(started.number)
             if standing.outcome == "choose":
@@ -245,7 +251,7 @@ class Walk:
 
     def prepare(self, *, yes: bool) -> bool:
         """The vendor's side; True when nothing is missing there."""
-        from hub.cli.vendor_setup import show_steps
+        from hub.cli.vendor_setup import as_told
         from hub.flow.set_up import SetupFailed, set_up
         from hub.sdk import SetsUp
 
@@ -254,25 +260,29 @@ class Walk:
             return True
         try:
             steps = set_up(hub, name, "plan")
-            self._steps(show_steps, f"\n{name}: 4. the vendor's side", steps)
+            self._steps(self.head("the vendor's side"), steps)
             mine = [step for step in steps if step.state == "missing" and step.by == "hub"]
             asked = mine and not yes and not self.as_json
             if mine and (yes or (asked and click.confirm(f"\nLet the hub do {len(mine)} missing step(s) there?"))):
                 steps = set_up(hub, name, "apply")
-                self._steps(show_steps, f"\n{name}: afterwards", steps)
+                self._steps(f"\n{name}: afterwards", steps)
         except SetupFailed as error:
             self.say(f"{name}: {error}")
             self.told["setup_failed"] = str(error)
             return False
         left = [step for step in steps if step.holds_up]
-        self.told["steps"] = [step.model_dump(mode="json") for step in steps]
+        self.told["steps"] = as_told(steps, self.language)
         if left:
             self.say(f"\n{len(left)} step(s) are still missing. Look again: hub connections setup {name}")
+        elif wishes := [step for step in steps if step.state == "missing"]:
+            self.say(f"\n{len(wishes)} optional step(s) are missing; it works without them.")
         return not left
 
-    def _steps(self, show: Any, head: str, steps: Sequence[Any]) -> None:
+    def _steps(self, head: str, steps: Sequence[Any]) -> None:
+        from hub.cli.vendor_setup import as_told, show_steps
+
         if not self.as_json:
-            show(head, [step.model_dump(mode="json") for step in steps])
+            show_steps(head, as_told(steps, self.language))
 
     def check(self) -> bool:
         """One real round trip, and what is known of the webhook."""
@@ -292,13 +302,13 @@ class Walk:
         try:
             account = check.check(hub, name)
         except ConnectorError as error:
-            self.say(f"\n{name}: 5. does it work? No: {type(error).__name__}: {error.summary}")
+            self.say(self.head(f"does it work? No: {type(error).__name__}: {error.summary}"))
             return False
         with hub.store.read() as connection:
             row = rows.get(connection, name)
         self.told["account"] = account.model_dump(mode="json")
         who = clean(account.handle or account.display_name or account.fingerprint)
-        self.say(f"\n{name}: 5. does it work? {'It answers as ' + who if not row.paused else 'paused: ' + row.paused}")
+        self.say(self.head(f"does it work? {'It answers as ' + who if not row.paused else 'paused: ' + row.paused}"))
         if one.has(ReceivesWebhooks) and hub.public_url:
             last, plan = set_up.last_call(hub, name), set_up.last_seen(hub, name)
             added = plan is not None and not any(step.by == "hub" for step in plan.missing)

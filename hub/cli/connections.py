@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from hub.cli.connecting import connect
-from hub.cli.credentials import credentials_json, standings_of, tell_credentials
+from hub.cli.credentials import credentials_json, standings_of, tell_credentials, unreadable
 from hub.cli.opening import Stop, actor, config_option, json_option, load_catalogue, load_config, must_know, open_hub
 from hub.cli.proving import prove
 from hub.cli.removing import remove
@@ -38,12 +39,18 @@ def list_connections(config_path: Path | None, as_json: bool) -> None:
         with hub.store.read() as connection:
             rows = views.overview(connection, utc_now())
         standings = standings_of(hub, config)
+        why, locked = unreadable(hub, config)
     if as_json:
         webhooks = _webhooks(config, rows)
         told = {row.name: credentials_json(standings.get(row.name)) for row in rows}
-        print_json([{**as_dict(row), "webhook": webhooks[row.name], **told[row.name]} for row in rows])
+        health = {row.name: {"health": health_of(row, locked)} for row in rows}
+        print_json(
+            [{**as_dict(row), **health[row.name], "webhook": webhooks[row.name], **told[row.name]} for row in rows]
+        )
         return
-    print_connections(rows)
+    print_connections(rows, locked=locked)
+    if why:
+        click.secho(why, fg="red")
     for name, standing in standings.items():
         tell_credentials(name, standing, soon_only=True)
 
@@ -64,13 +71,24 @@ def show(name: str, config_path: Path | None, as_json: bool) -> None:
         with hub.store.read() as connection:
             (row,) = (one for one in views.overview(connection, utc_now()) if one.name == name)
         standing = standings_of(hub, config).get(name)
-    facts = {**as_dict(row), "webhook": _webhooks(config, [row])[name]}
+        why, locked = unreadable(hub, config)
+    facts = {**as_dict(row), "health": health_of(row, locked), "webhook": _webhooks(config, [row])[name]}
     if as_json:
         print_json({**facts, **credentials_json(standing)})
         return
     print_facts((key.replace("_", " "), value) for key, value in facts.items())
     if standing is not None:
         tell_credentials(name, standing)
+    if why:
+        click.secho(why, fg="red")
+
+
+def health_of(row: ConnectionView, locked: Container[str], *, running: bool = True) -> str:
+    """As the hub left it; nothing is in good health while the hub does not run, or where the tokens lie ``locked``
+    under a key that is lost."""
+    if row.name in locked and not row.paused:
+        return "no key"
+    return row.health if running or row.health != "ok" else "stopped"
 
 
 def _webhooks(config: HubConfig, rows: list[ConnectionView]) -> dict[str, str]:
@@ -97,8 +115,8 @@ def _tried_again(row: ConnectionView) -> str:
     return f"{max(times).astimezone():%H:%M:%S}"
 
 
-def print_connections(rows: list[ConnectionView], *, running: bool = True) -> None:
-    """The table of ``connections list`` and ``status``; nothing is in good health while the hub does not run."""
+def print_connections(rows: list[ConnectionView], *, running: bool = True, locked: Container[str] = ()) -> None:
+    """The table of ``connections list`` and ``status``; for ``locked`` see :func:`health_of`."""
     from hub.cli.printing import ago, print_table
 
     lines = []
@@ -112,7 +130,7 @@ def print_connections(rows: list[ConnectionView], *, running: bool = True) -> No
                 row.name,
                 row.side,
                 row.mode,
-                row.health if running or row.health != "ok" else "stopped",
+                health_of(row, locked, running=running),
                 who,
                 ago(row.last_success_at),
                 row.backlog,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,6 +42,20 @@ def standings_of(hub: Hub, config: HubConfig) -> dict[str, Standing]:
     return found
 
 
+def unreadable(hub: Hub, config: HubConfig) -> tuple[str, set[str]]:
+    """Why the secret key opens nothing here, and the connections whose tokens lie under it. Empty while a hub runs: it
+    has its key, wherever from."""
+    from hub.cli.opening import key_trouble
+    from hub.cli.status import is_running
+    from hub.store import consents
+
+    why = key_trouble(config, hub.store)
+    if not why or is_running(config):
+        return "", set()
+    with hub.store.read() as connection:
+        return why, {name for name in hub.connected if consents.vault_names(connection, name)}
+
+
 def credentials_json(standing: Standing | None) -> dict[str, Any]:
     """``tokens`` (each with its end and days left) and ``retirements``; ``null`` where they cannot be read."""
     if standing is None:
@@ -64,16 +79,26 @@ def tell_credentials(name: str, standing: Standing, *, soon_only: bool = False) 
     from hub.flow import radar
     from hub.work.assembly import utc_now
 
-    today = utc_now().date()
+    now = utc_now()
     for one in standing.tokens:
         if soon_only and not one.soon:
             continue
         ends = "has no known end"
         if one.expires_at is not None:
-            verb, left = ("ended", "") if one.days_left is not None and one.days_left < 0 else ("ends", one.days_left)
-            ends = f"{verb} on {one.expires_at:%Y-%m-%d %H:%M} UTC" + (f", {left} days left" if verb == "ends" else "")
+            over = one.expires_at <= now
+            ends = f"{'ended' if over else 'ends'} on {one.expires_at:%Y-%m-%d %H:%M} UTC"
+            ends += "" if over else f", {still(one.expires_at - now)} left"
         renews = "; the hub renews it" if one.renews_itself else ""
         click.echo(f"{name}: {clean(one.name)} {ends}{renews}")
     for retirement in standing.retirements:
-        if not soon_only or -radar.TOLD_AFTERWARDS <= retirement.on - today <= radar.RETIRES_SOON:
-            click.echo(f"{name}: {clean(radar.words(retirement, today))}")
+        if not soon_only or -radar.TOLD_AFTERWARDS <= retirement.on - now.date() <= radar.RETIRES_SOON:
+            click.echo(f"{name}: {clean(radar.words(retirement, now.date()))}")
+
+
+def still(left: timedelta) -> str:
+    """A time that is left, in days; below two days in hours, below one hour in minutes."""
+    minutes = int(left.total_seconds()) // 60
+    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= size * (2 if unit == "day" else 1):
+            return f"{minutes // size} {unit}{'' if minutes // size == 1 else 's'}"
+    return "less than a minute"

@@ -219,11 +219,28 @@ def open_hub(config: HubConfig, *, with_connections: bool = False, catalogue: Ca
         )
 
 
+def key_trouble(config: HubConfig, store: Store) -> str:
+    """Why nothing that the database holds encrypted can be read here; empty when it can."""
+    key = _key(config, store)
+    return key if isinstance(key, str) else ""
+
+
+def _key(config: HubConfig, store: Store) -> bytes | str | None:
+    """The database's key, or what is wrong with the one there is; ``None`` while none is needed."""
+    from hub.configuration import ConfigurationProblems
+    from hub.work.assembly import WrongKey, key_of
+
+    try:
+        return key_of(config, store)
+    except (WrongKey, ConfigurationProblems) as error:
+        return str(error)
+
+
 def _cipher(config: HubConfig, store: Store) -> Cipher:
     """The cipher. Without the database's key one that says so when it is needed: an operator whose shell does not have
     it must still be able to halt the hub."""
     from hub.store.secrets import Cipher
-    from hub.work.assembly import WrongKey, key_of
+    from hub.work.assembly import WrongKey
 
     class Keyless(Cipher):
         def __init__(self, reason: str) -> None:
@@ -235,11 +252,10 @@ def _cipher(config: HubConfig, store: Store) -> Cipher:
         def decrypt(self, token: str) -> str:
             raise WrongKey(self._reason)
 
-    try:
-        key = key_of(config, store)
-    except WrongKey as error:
-        return Keyless(str(error))
-    return Cipher(key) if key else Keyless("There is no secret key yet: start the hub with `hub run`.")
+    key = _key(config, store)
+    if isinstance(key, bytes):
+        return Cipher(key)
+    return Keyless(key or "There is no secret key yet: start the hub with `hub run`.")
 
 
 def _known_connections(store: Store, config: HubConfig) -> dict[str, Connected]:

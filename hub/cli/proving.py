@@ -60,8 +60,8 @@ def prove(
 ) -> None:
     """Prove NAME with its real vendor, on your own test account: a whole round, that deletes what it made.
 
-    Writes a report and a redacted recording into var/proofs. Exit code 0 when nothing failed; what a connector cannot
-    do is skipped, with the reason. As JSON the report.
+    Writes a report and a redacted recording into var/proofs. Exit code 0 when nothing failed, 1 when something did or
+    nothing could be done; what a connector cannot do is skipped, with the reason. As JSON the report.
     """
     from hub.cli.opening import load_catalogue
     from hub.store import migrate
@@ -133,12 +133,12 @@ def _run(
     )
     files = write(folder, proved)
     if as_json:
-        click.echo(json.dumps({**proved.report, "files": [str(one) for one in files]}, indent=2))
+        click.echo(json.dumps({**proved.report, "files": [str(one) for one in files.values()]}, indent=2))
     else:
-        click.echo("\n" + "\n".join(f"written: {one}" for one in files))
-        click.echo("Read the recording before you give it away: it holds the texts of what changed meanwhile.")
+        click.echo("\nRead the recording before you give it away: it holds the texts of what changed meanwhile.\n")
     if not proved.ok:
-        raise Stop(_failed(name, proved))
+        raise Stop(f"{_failed(name, proved)}\n{_outcome(name, proved, files)}")
+    click.echo(_outcome(name, proved, files), err=as_json)
 
 
 def _clean(hub: Hub, name: str, folder: Path, versions: Versions, *, as_json: bool) -> None:
@@ -152,17 +152,35 @@ def _clean(hub: Hub, name: str, folder: Path, versions: Versions, *, as_json: bo
     for one in found:
         # Nothing made is nothing to do, and no failure.
         if any(step["state"] == "failed" for step in one.report["steps"]):
-            raise Stop(_failed(name, one))
+            raise Stop(f"{name}: not all could be cleaned up.\n{_failed(name, one)}")
 
 
 def _failed(name: str, proved: Proved) -> str:
-    lines = [f"  {step['name']}: {step['reason']}" for step in proved.report["steps"] if step["state"] == "failed"] or [
-        "  nothing could be done"
-    ]
-    again = ""
-    if any(step["name"] == "clean_up" and step["state"] == "failed" for step in proved.report["steps"]):
-        again = f"\nWhen that is mended: hub connections prove {name} --clean-up"
-    return f"{name}: not proven.\n" + "\n".join(lines) + again
+    """What went wrong, a step a line, and how to tidy up when that did not work."""
+    failed = {step["name"]: step["reason"] for step in proved.report["steps"] if step["state"] == "failed"}
+    lines = [f"  {step}: {reason}" for step, reason in failed.items()] or ["  nothing could be done"]
+    if "clean_up" in failed:
+        lines.append(f"When that is mended: hub connections prove {name} --clean-up")
+    return "\n".join(lines)
+
+
+def _outcome(name: str, proved: Proved, files: dict[str, Path]) -> str:
+    """The last line: what is proven, by how much, where it is written, and why the command ends with this code."""
+    report = proved.report
+    states = [step["state"] for step in report["steps"]]
+    counted = ", ".join(f"{states.count(state)} {state}" for state in ("ok", "failed", "skipped"))
+    if not report["ok"]:
+        code = "exit code 1: a step failed" if "failed" in states else "exit code 1: nothing could be done"
+    elif report["proven"]:
+        code = "exit code 0: nothing failed"
+    else:
+        code = "exit code 0: nothing failed, but it was only looked at"
+    written = "; ".join(f"{what}: {files[what]}" for what in ("report", "recording") if what in files)
+    return f"{name}: {_verdict(report)}. Steps: {counted} ({code}). {written[0].upper()}{written[1:]}"
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    return "proven" if report["proven"] else "not proven"
 
 
 def _teller(*, as_json: bool) -> Any:
@@ -173,27 +191,28 @@ def _teller(*, as_json: bool) -> Any:
     return tell
 
 
-def write(folder: Path, proved: Proved) -> list[Path]:
-    """Put report (for people and for programs) and recording into the folder; mode 0600."""
+def write(folder: Path, proved: Proved) -> dict[str, Path]:
+    """Put report (for people and for programs) and recording into the folder; mode 0600. Returns where each is."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     report = proved.report
     stamp = report["started_at"][:19].replace("-", "").replace(":", "") + "Z"
     stem = f"{report['connection']}-{stamp}"
-    texts = {f"{stem}.md": as_page(report), f"{stem}.json": json.dumps(report, indent=2) + "\n"}
+    texts = {"report": (".md", as_page(report)), "as JSON": (".json", json.dumps(report, indent=2) + "\n")}
     if proved.recording is not None:
-        texts[f"{stem}.recording.json"] = json.dumps(proved.recording, indent=1, ensure_ascii=False) + "\n"
-    written = []
-    for file, text in texts.items():
-        with os.fdopen(os.open(folder / file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        texts["recording"] = (".recording.json", json.dumps(proved.recording, indent=1, ensure_ascii=False) + "\n")
+    written = {}
+    for what, (ending, text) in texts.items():
+        file = folder / f"{stem}{ending}"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
             stream.write(text)
-        written.append(folder / file)
+        written[what] = file
     return written
 
 
 def as_page(report: dict[str, Any]) -> str:
     """The report for people, in Markdown."""
     head = [
-        f"# {report['connector']}: {'proven' if report['ok'] else 'not proven'}",
+        f"# {report['connector']}: {_verdict(report)}",
         "",
         f"- connection: {report['connection']} ({report['side']})",
         f"- from {report['started_at'][:19]} to {report['ended_at'][:19]} UTC, {report['calls']} calls",

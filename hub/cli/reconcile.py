@@ -37,12 +37,14 @@ def reconcile(
 ) -> None:
     """Compare every record of the helpdesk NAME with what the hub holds, and keep the result as a certificate.
 
+    What differs and is younger than five minutes may be on its way: it is left out, and how much that is comes last.
     Works while the hub runs. What is repaired goes through the hub's inbox; a public comment of an agent older than a
     day is kept and noted to the agent, and not published. Exit code 1 when differences are left.
     """
     from hub.cli.backfill import right_account
     from hub.cli.leisure import since, telling
     from hub.cli.printing import as_dict, print_json
+    from hub.flow.comparing import GRACE
     from hub.flow.reconcile import CannotCompare, Comparison
     from hub.sdk import ConnectorError
     from hub.work.assembly import utc_now
@@ -68,7 +70,8 @@ def reconcile(
             raise Stop(f"Stopped, no certificate was made; {_so_far(comparison)}.") from None
         made = comparison.finish()
     if as_json:
-        print_json({**as_dict(made), "left": made.left, "agrees": made.agrees})
+        until = made.at + GRACE if made.young else None
+        print_json({**as_dict(made), "left": made.left, "agrees": made.agrees, "young_until": until})
     else:
         _print(made, start, repair)
     if made.left:
@@ -100,13 +103,13 @@ def _print(made: CertificateView, start: datetime | None, repair: bool) -> None:
         [
             ("records", made.records),
             ("comments", made.comments),
-            ("left out", f"{made.moving}, with something on its way" if made.moving else ""),
-            ("our side", made.ours),
-            ("their side", made.theirs),
+            # Of the comments only, and equal then: above a list of differences in fields they would say the contrary.
+            ("fingerprint of the comments", made.ours if made.comments and not made.found else ""),
         ]
     )
     if not made.found:
-        click.echo("\nBoth sides agree.")
+        click.echo("\nBoth sides agree, but for what is left out." if _open(made) else "\nBoth sides agree.")
+        _left_out(made)
         return
     click.echo("")
     lines = [
@@ -135,3 +138,25 @@ def _print(made: CertificateView, start: datetime | None, repair: bool) -> None:
         click.echo(f"\n{made.repaired} repaired: a running hub takes them in now. {made.left} are left for a person.")
     else:
         click.echo(f"\nNothing was changed. Repair what can be: hub reconcile {made.connection} --repair")
+    _left_out(made)
+
+
+def _open(made: CertificateView) -> bool:
+    return bool(made.moving or made.young)
+
+
+def _left_out(made: CertificateView) -> None:
+    """What the comparison says nothing of, and until when: the last lines."""
+    from hub.cli.printing import when
+    from hub.flow.comparing import GRACE
+
+    if made.moving:
+        what = "record was" if made.moving == 1 else "records were"
+        click.echo(f"Left out: {made.moving} {what} not compared, with something on its way.")
+    if made.young:
+        what = "difference is" if made.young == 1 else "differences are"
+        minutes, until = int(GRACE.total_seconds() // 60), when(made.at + GRACE)
+        click.echo(
+            f"Left out: {made.young} {what} younger than {minutes} minutes and may be on its way. Compare again after "
+            f"{until}."
+        )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,9 +22,10 @@ def remove(name: str, dry_run: bool, yes: bool, config_path: Path | None, as_jso
     Only the hub's own things: what a person or another program made there stays. Also when the vendor cannot be
     reached: then it says what is left there. Exit code 1 when something is left for a person at the vendor.
 
-    As JSON: "connection", "done", "left", "waiting" (what stays in the hub), "dry_run".
+    As JSON: "connection", "done", "stays" (of what the hub made), "left" (for a person), "waiting" (in the hub),
+    "dry_run". Texts are in the hub's language.
     """
-    from hub.cli.printing import as_dict, print_json
+    from hub.cli.printing import print_json
     from hub.flow.disconnect import plan_removal
     from hub.flow.disconnect import remove as remove_now
     from hub.store import connections as rows
@@ -36,9 +37,8 @@ def remove(name: str, dry_run: bool, yes: bool, config_path: Path | None, as_jso
         must_know(known, name)
         removal = plan_removal(hub, name)
         if not as_json:
-            _tell(
-                f"{name}: what would be done" if dry_run else f"{name}: what will be done", removal.done, removal.left
-            )
+            head = f"{name}: what would be done" if dry_run else f"{name}: what will be done"
+            _tell(head, removal.in_language(hub.language))
             if removal.waiting:
                 click.echo(f"\n{removal.waiting} event(s) and deliveries wait for it; they stay, and are not sent.")
         if not dry_run:
@@ -48,23 +48,22 @@ def remove(name: str, dry_run: bool, yes: bool, config_path: Path | None, as_jso
                 click.confirm(f"\nRemove {name}?", abort=True)
             removal = remove_now(hub, name, actor=actor())
             if not as_json:
-                _tell(f"\n{name}: done", removal.done, removal.left)
+                _tell(f"\n{name}: done", removal.in_language(hub.language))
         in_file = name in config.connections
     if as_json:
-        print_json({"connection": name, "dry_run": dry_run, **as_dict(removal)})
+        print_json({"connection": name, "dry_run": dry_run, **removal.in_language(hub.language)})
     elif in_file and not dry_run:
         click.echo(f"\nNow take [connections.{name}] out of {config.path}; until then it stays there, paused.")
     if removal.left and not dry_run:
         raise click.exceptions.Exit(1)
 
 
-def _tell(head: str, done: Sequence[str], left: Sequence[str]) -> None:
+def _tell(head: str, told: dict[str, Any]) -> None:
     from hub.cli.printing import clean
 
-    click.echo(head)
-    for text in done:
-        click.echo(f"  - {clean(text)}")
-    if left:
-        click.echo("Left for a person, at the vendor:")
-    for text in left:
-        click.echo(f"  - {clean(text)}")
+    heads = {"done": head, "stays": "What stays of it, at the vendor:", "left": "Left for a person, at the vendor:"}
+    for name, words in heads.items():
+        if told[name]:
+            click.echo(words)
+        for text in told[name]:
+            click.echo(f"  - {clean(text)}")

@@ -23,19 +23,22 @@ if TYPE_CHECKING:
 @json_option
 def status(config_path: Path | None, as_json: bool) -> None:
     """Tell in one screen how the hub is: connections, what waits, what stopped, alarms."""
-    from hub.cli.connections import print_connections
+    from hub.cli.connections import health_of, print_connections
+    from hub.cli.credentials import unreadable
     from hub.cli.printing import ago, as_dict, print_facts, print_json
     from hub.store import views
     from hub.work.assembly import utc_now
 
     config = load_config(config_path)
-    with open_hub(config) as hub, hub.store.read() as connection:
-        counts = views.counts(connection)
-        overview = views.overview(connection, utc_now())
-        alarms = views.alarms(connection)
+    with open_hub(config) as hub:
+        with hub.store.read() as connection:
+            counts = views.counts(connection)
+            overview = views.overview(connection, utc_now())
+            alarms = views.alarms(connection)
+        why, locked = unreadable(hub, config)
     running = is_running(config)
     if as_json:
-        rows = [as_dict(one) | ({} if running or one.health != "ok" else {"health": "stopped"}) for one in overview]
+        rows = [as_dict(one) | {"health": health_of(one, locked, running=running)} for one in overview]
         print_json({"running": running, "counts": counts, "connections": rows, "alarms": alarms})
         return
     if not running:
@@ -55,7 +58,9 @@ def status(config_path: Path | None, as_json: bool) -> None:
     )
     for alarm in alarms:
         click.secho(f"ALARM {alarm.connection} ({ago(alarm.opened_at)}): {alarm.text}", fg="red")
-    print_connections(overview, running=running)
+    print_connections(overview, running=running, locked=locked)
+    if why:
+        click.secho(why, fg="red")
 
 
 def _talking(halted: bool, running: bool) -> str:

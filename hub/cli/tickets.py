@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hub.cli.opening import Stop, config_option, json_option, load_config, open_hub
+from hub.cli.opening import Stop, actor, config_option, json_option, load_config, open_hub
 
 if TYPE_CHECKING:
+    from hub.flow.redact import Redaction
     from hub.store.views import DeliveryView, EventView, FiledView, MessageView, TicketDetail
 
 
 @click.group()
 def ticket() -> None:
-    """See tickets and their whole story."""
+    """See tickets and their whole story; make the hub forget what was said."""
 
 
 @ticket.command("list")
@@ -79,6 +80,49 @@ def show(code: str, config_path: Path | None, as_json: bool) -> None:
     _print(found)
 
 
+@ticket.command()
+@click.argument("code")
+@click.argument("message", type=click.IntRange(1, 2**63 - 1))
+@click.option("--reason", required=True, help="Why; it stays in the audit and goes to the helpdesk.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def redact(code: str, message: int, reason: str, yes: bool, config_path: Path | None) -> None:
+    """Forget the words and files of the MESSAGE (its #number in `hub ticket show`) of the ticket CODE, for good.
+
+    They go out of the hub's database, and the helpdesk is told to redact its comment, where it can. What stands on a
+    network stays there. A copy of the database made earlier still has them.
+    """
+    from hub.cli.printing import clean
+    from hub.flow import redact as flow
+
+    if not reason.strip():
+        raise Stop("Say why: --reason must not be empty.")
+    # With the connectors: which helpdesk can redact is a role of theirs.
+    with open_hub(load_config(config_path), with_connections=True) as hub:
+        if not yes and not click.confirm(f"Forget message #{message} of {clean(code)} for good?"):
+            raise Stop("Nothing was changed.")
+        try:
+            done = flow.redact(hub, code, message, actor=actor(), reason=reason)
+        except flow.NoSuchMessage:
+            raise Stop(f'There is no message #{message} in a ticket "{clean(code)}".') from None
+    for line in _told(message, done):
+        click.echo(line)
+
+
+def _told(message: int, done: Redaction) -> list[str]:
+    from hub.cli.printing import clean
+
+    by_hand, published = ", ".join(done.by_hand), ", ".join(done.published)
+    return [
+        f"Message #{message} is redacted in the hub.",
+        *([f"The helpdesk is told to redact: comment {clean(', '.join(done.there))}."] if done.there else []),
+        *([f"In the helpdesk a person must remove it: comment {clean(by_hand)}."] if by_hand else []),
+        *(["The helpdesk's record still has these words as its title: change it there."] if done.title else []),
+        *([f"NOT taken back on the network, where it can still be read: {clean(published)}"] if published else []),
+        *(["It is just being published, and will still appear on the network."] if done.going_out else []),
+    ]
+
+
 def _only_code(filed: list[FiledView], record: str) -> str:
     """The code of the one ticket among them; empty when there is none."""
     codes = {one.code for one in filed}
@@ -125,9 +169,11 @@ def _print_message(message: MessageView) -> None:
         seen,
         *(["edited"] if message.edited_at else []),
         *(["deleted"] if message.deleted_at else []),
+        *(["redacted"] if message.redacted else []),
         *([f"not published: {clean(message.not_published)}"] if message.not_published else []),
     ]
-    click.echo(f"  {when(message.created_at)}  {message.side}: {clean(message.author)} ({', '.join(marks)})")
+    said_by = f"{message.side}: {clean(message.author)}"
+    click.echo(f"  {when(message.created_at)}  #{message.id}  {said_by} ({', '.join(marks)})")
     click.echo(indented(message.text, "      "))
     if message.permalink:
         click.echo(f"      {clean(message.permalink)}")

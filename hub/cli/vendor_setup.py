@@ -29,7 +29,8 @@ def setup(name: str, do: str | None, config_path: Path | None, as_json: bool) ->
     for a person to remove), 1 otherwise, so that a script can wait for it.
 
     As JSON: "connection", "webhook_url", "before" and "steps" (the plan before and after; each step with "title",
-    "state": done, missing or unknown, "by": hub or person, "optional" and "instructions") and "ready".
+    "state": done, missing or unknown, "by": hub or person, "optional", "instructions" and "stays": what --remove
+    leaves of it) and "ready". Texts are in the hub's language.
     """
     from hub.cli.printing import print_json
     from hub.flow.set_up import SetupFailed, set_up, webhook_url
@@ -46,14 +47,14 @@ def setup(name: str, do: str | None, config_path: Path | None, as_json: bool) ->
         _must_set_up(hub, name)
         address = webhook_url(hub, name)
         try:
-            before = _told(set_up(hub, name, "plan"))
+            before = as_told(set_up(hub, name, "plan"), hub.language)
             if not as_json:
                 show_steps(f"{name}: the plan", before)
             steps = before
             if do == "apply":
-                steps = _told(set_up(hub, name, "apply"))
+                steps = as_told(set_up(hub, name, "apply"), hub.language)
             elif do == "remove":
-                steps = _told(set_up(hub, name, "remove"))
+                steps = as_told(set_up(hub, name, "remove"), hub.language)
         except SetupFailed as error:
             raise Stop(f"{name}: {error}") from error
     # After a removal every step that stays is a person's to do, whatever it was in the plan.
@@ -107,8 +108,15 @@ def _steps(steps: Sequence[object]) -> str:
     return "one step" if len(steps) == 1 else f"{len(steps)} steps"
 
 
-def _told(steps: Sequence[SetupStep]) -> list[dict[str, Any]]:
-    return [step.model_dump(mode="json") for step in steps]
+def as_told(steps: Sequence[SetupStep], language: str) -> list[dict[str, Any]]:
+    """The steps with their texts in one language."""
+    from hub.sdk import in_language
+
+    texts = ("title", "instructions", "stays")
+    return [
+        {**step.model_dump(mode="json"), **{key: in_language(getattr(step, key), language) for key in texts}}
+        for step in steps
+    ]
 
 
 def show_steps(head: str, steps: list[dict[str, Any]]) -> None:

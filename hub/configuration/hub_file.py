@@ -56,6 +56,16 @@ def _network(value: str) -> str:
     return value
 
 
+def _own_host(value: str) -> str:
+    name, colon, port = value.partition(":")
+    label = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+    # A last label that begins with a digit makes an address, in one of its many spellings.
+    named = re.fullmatch(rf"({label}\.)*(?![0-9]){label}", name, re.IGNORECASE)
+    if not named or (colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
+        raise ValueError("must be names of hosts, with a port where it is another one: no address, no https://, no *")
+    return value.lower()
+
+
 class Hub(Table):
     """``[hub]``: the process itself."""
 
@@ -88,6 +98,9 @@ class Http(Table):
     ca_file: str = Field("", examples=["/etc/ssl/certs/corporate.pem"])
     local_media: bool = Field(False, examples=[True])
     """Attachments may be fetched from this machine too: for trials next to a vendor's development server."""
+    media_hosts: tuple[Annotated[str, AfterValidator(_own_host)], ...] = Field((), examples=[["mastodon.intern"]])
+    """The company's own hosts from which attachments may be fetched although their addresses are not public. A customer
+    can make the hub ask for any address there, and pass the answer on to the agents."""
 
 
 class Trial(Table):

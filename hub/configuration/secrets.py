@@ -26,6 +26,10 @@ _WHY: dict[type[Exception], str] = {
 }
 
 
+_NO_KEY = "is not a Fernet key (32 bytes, URL-safe base64), and another one than the hub's opens nothing."
+_GIVE_UP = "hub secrets forget-lost-key --dry-run"
+
+
 class KeyLost(Exception):
     """There is no key, and none may be made."""
 
@@ -92,7 +96,8 @@ def secret_key(var_dir: Path, environ: Mapping[str, str] = os.environ, *, make: 
     there is none and none may be made."""
     given = environ.get(KEY_NAME, "").strip()
     if given:
-        return _checked(given.encode(), Problem("", "is not a Fernet key (32 bytes, URL-safe base64)", file=KEY_NAME))
+        words = f"{_NO_KEY} Put the one of your backup there, whole. Lost for good: unset it, then: {_GIVE_UP}"
+        return _checked(given.encode(), Problem("", words, file=KEY_NAME))
     file = var_dir / "secret.key"
     try:
         if make:
@@ -105,7 +110,7 @@ def secret_key(var_dir: Path, environ: Mapping[str, str] = os.environ, *, make: 
     except OSError as error:
         words = f"cannot make or read the key ({type(error).__name__}: {error.strerror}); set {KEY_NAME} instead"
         raise ConfigurationProblems([Problem("", words, file=str(file))]) from error
-    words = "is not a Fernet key (32 bytes, URL-safe base64); restore it from your backup: another key opens nothing"
+    words = f"{_NO_KEY} Restore it from your backup. Lost for good: mv {file} {file}.broken, then: {_GIVE_UP}"
     return _checked(found, Problem("", words, file=str(file)))
 
 

@@ -82,7 +82,7 @@ def _answered(hub: Hub, tx: Tx, name: str, account: Account, calls: int, vendor_
     row = connections.get(tx.connection, name)
     if row.fingerprint and row.fingerprint != account.fingerprint:
         hub.checked.discard(name)
-        text = f"another account answers under this name: it was {row.fingerprint}, now it is {account.fingerprint}"
+        text = another_account(row.fingerprint, account.fingerprint)
         if connections.pause(tx, name, reason=text, by="hub", now=now):
             log.error("%s is paused: %s. Its queue is kept.", name, text)
         connections.open_alarm(tx, name, "another_account", text=text, now=now)
@@ -100,6 +100,11 @@ def _answered(hub: Hub, tx: Tx, name: str, account: Account, calls: int, vendor_
     _compare_clocks(hub, tx, name, vendor_time, first=not row.fingerprint)
     connections.succeeded(tx, name, now=now)
     tx.after_commit.append(lambda: hub.checked.add(name))
+
+
+def another_account(known: str, found: str) -> str:
+    """The reason for the pause, and the alarm."""
+    return f"another account answers under this name: it was {known}, now it is {found}"
 
 
 def _compare_clocks(hub: Hub, tx: Tx, name: str, theirs: datetime | None, *, first: bool) -> None:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.configuration import Team
-from hub.flow import assign, collect, compose, field_rules, files, texts, track
+from hub.flow import category, compose, field_rules, files, texts, track
 from hub.flow.hub import Hub
 from hub.sdk import COMMANDS, Command, RecordChanged, UpdateFields, category_tag
-from hub.sdk.commands import CATEGORY_TAG_PREFIX, SEND_DRAFT
-from hub.store import Row, Tx, connections, deliveries, messages, people, sent, tickets
+from hub.sdk.commands import CATEGORY_TAG_PREFIX, SEND_DRAFT, WRONG_PERSON
+from hub.store import Row, Tx, connections, deliveries, messages, people, redacting, same_person, sent, tickets
 
 MOST_COPIES = 20
 """Of one answer, to the other conversations of its ticket: one human act, but not without bounds."""
@@ -158,82 +157,74 @@ def _other_category(order: Order) -> None:
         order.say("command_no_such_category", category=order.tag.removeprefix(CATEGORY_TAG_PREFIX), tags=known or "-")
         return
     if name == ticket.category:
-        order.say("command_category_already", category=_label(hub, name))
+        order.say("command_category_already", category=category.label(hub, name))
         return
-    found = _collected_anew(order, name)
-    missing = collect.missing_fields(hub.categories[name], found)
-    order.change(category=name, fields=hub.encrypt_json(found), missing=missing)
-    team = _team_anew(order)
-    data = {
-        **({"old": ticket.category} if ticket.category else {}),
-        "category": name,
-        "kind": ticket.kind,
-        "team": team.name,
-    }
-    tickets.add_event(tx, ticket.id, "category_changed", now=order.now, actor=order.actor, **data)
-    order.say("command_category_changed", category=_label(hub, name), team=_team_label(hub, team))
-    if missing:
-        order.say("command_missing", fields=_labels(order))
-
-
-def _collected_anew(order: Order, name: str) -> dict[str, str]:
-    """What the customer has said already, read again for the fields of another category."""
-    hub, ticket = order.hub, order.ticket
-    known: dict[str, str] = hub.decrypt_json(ticket.fields)
-    found = known
-    for message in messages.of_ticket(order.tx.connection, ticket.id):
-        if message.direction == "inbound" and message.deleted_at is None:
-            found = collect.find_fields(hub.categories[name], message.text, found)
-    new = {key: value for key, value in found.items() if key not in known}
-    if new:
-        order.fields["fields"] = {**order.fields.get("fields", {}), **new}
-        tickets.add_event(order.tx, ticket.id, "fields_collected", now=order.now, actor="hub", names=sorted(new))
-    return found
-
-
-def _team_anew(order: Order) -> Team:
-    """The team of the new category, with somebody who is free there. A record does not move to another helpdesk."""
-    hub, tx, ticket = order.hub, order.tx, order.ticket
-    fields = {name: getattr(ticket, name) for name in ("kind", "language", "category")}
-    team = assign.team_for(hub, source=ticket.connection, fields=fields)
-    present = hub.teams.teams.get(ticket.team) or hub.teams.default
-    if team.name == present.name:
-        return present
-    if team.sink != present.sink:
-        order.say("command_other_helpdesk", team=_team_label(hub, team), sink=team.sink)
-        return present
-    agent = assign.agent_for(hub, tx.connection, team, fields)
-    order.change(team=team.name, agent=agent)
-    order.fields.update(group=team.group, agent=agent)
-    tickets.add_event(tx, ticket.id, "assigned", now=order.now, actor="hub", team=team.name, agent=agent)
-    return team
+    done = category.change(hub, tx, ticket, name, actor=order.actor, now=order.now)
+    order.ticket = track.fresh(tx, ticket.id)
+    collected = {**order.fields.get("fields", {}), **done.fields.pop("fields", {})}
+    order.fields.update(done.fields, **({"fields": collected} if collected else {}))
+    order.notes += done.notes
 
 
 def _wrong_person(order: Order) -> None:
-    """The author of the newest message is parted from the customer they were joined with."""
+    """The author of the newest message is parted from the customer they were joined with, and the request is theirs."""
     tx, ticket = order.tx, order.ticket
     last = messages.last_inbound(tx.connection, ticket.id)
     author = last.identity_id if last is not None and last.identity_id else ticket.identity_id
-    evidence = f"parted by {order.actor} in {ticket.code}"
-    tx.write_later()
-    customer = people.part(tx, author, evidence=evidence, now=order.now)
-    if customer is None and author == ticket.identity_id:
+    before = people.accounts(tx, author)
+    moved = people.part(tx, author, evidence=f"parted by {order.actor} in {ticket.code}", now=order.now)
+    if not moved and author == ticket.identity_id:
         order.say("command_not_joined")
         return
-    if customer is not None:
-        tickets.of_identity(tx, author, customer_id=customer)
-    own = customer if customer is not None else people.customer_of(tx, author)
-    order.change(identity_id=author, customer_id=own)
+    order.change(identity_id=author, customer_id=people.customer_of(tx, author))
     person = people.as_identity(people.identity_by_id(tx.connection, author))
     tickets.add_event(tx, ticket.id, "person_parted", now=order.now, actor=order.actor, identity=person.label)
-    order.say("command_parted", person=person.label, network=person.network)
+    if moved:
+        left = [one for one in before if one not in people.accounts(tx, author)]
+        others = ", ".join(people.as_identity(people.identity_by_id(tx.connection, one)).label for one in left)
+        order.say("command_parted", person=person.label, network=person.network, others=others)
+    if author != ticket.identity_id:
+        order.fields["requester"] = person
+        order.say("command_requester", person=person.label, network=person.network)
+
+
+def _same_person(order: Order) -> None:
+    """The newest proposal of this ticket that nobody has taken up is right: both accounts are one customer."""
+    tx, ticket = order.tx, order.ticket
+    proposed = same_person.proposed_in(tx.connection, ticket.id)
+    if not proposed:
+        order.say("command_nothing_proposed")
+        return
+    apart = [pair for pair in proposed if pair.high_id not in people.accounts(tx, pair.low_id)]
+    pair = (apart or proposed)[0]
+    ids = sorted((pair.low_id, pair.high_id), key=lambda one: one != ticket.identity_id)
+    person, other = (people.as_identity(people.identity_by_id(tx.connection, one)) for one in ids)
+    if not apart:
+        order.say("command_same_already", person=person.label, other=other.label)
+        return
+    evidence = f"{pair.evidence}, confirmed by {order.actor} in {ticket.code}"
+    people.join(tx, *ids, evidence=evidence, now=order.now)
+    order.ticket = track.fresh(tx, ticket.id)
+    data = {"identity": other.label, "network": other.network}
+    tickets.add_event(tx, ticket.id, "person_joined", now=order.now, actor=order.actor, **data)
+    order.say(
+        "command_joined",
+        person=person.label,
+        network=person.network,
+        other=other.label,
+        other_network=other.network.capitalize(),
+        macro=WRONG_PERSON.title.in_language(order.hub.language),
+    )
+    more = sum(one.state == "proposed" for one in apart[1:])
+    if more:
+        order.say("command_joined_more", number=more)
 
 
 def _publish_to_all(order: Order) -> None:
     """The last answer goes to the ticket's other conversations too, one after the other."""
     hub, tx, ticket = order.hub, order.tx, order.ticket
     message_id = sent.last_answer(tx.connection, ticket.id)
-    if message_id is None:
+    if message_id is None or redacting.marked(tx.connection, ticket.id, message_id):
         waits = deliveries.parked_with(tx.connection, ticket.id, compose.DRAFT)
         order.say("command_draft_first" if waits else "command_no_answer", tag=SEND_DRAFT.tag)
         return
@@ -295,11 +286,11 @@ def _ask_again(order: Order) -> None:
     if not ticket.missing:
         order.say("command_nothing_missing")
     elif ticket.automation_stopped:
-        order.say("command_asks_nothing", fields=_labels(order))
+        order.say("command_asks_nothing", fields=category.missing_labels(order.hub, order.ticket))
     else:
         names = list(ticket.missing)
         tickets.add_event(tx, ticket.id, "asked_again", now=order.now, actor=order.actor, names=names)
-        order.say("command_missing", fields=_labels(order))
+        order.say("command_missing", fields=category.missing_labels(order.hub, order.ticket))
 
 
 def _send_draft(order: Order) -> None:
@@ -307,27 +298,12 @@ def _send_draft(order: Order) -> None:
         order.say("command_no_draft")
 
 
-def _label(hub: Hub, category: str) -> str:
-    known = hub.categories.get(category)
-    return (known.label.in_language(hub.language) if known else "") or category
-
-
-def _team_label(hub: Hub, team: Team) -> str:
-    return team.label.in_language(hub.language) or team.name
-
-
-def _labels(order: Order) -> str:
-    """The missing fields in the agents' language."""
-    category = order.hub.categories.get(order.ticket.category)
-    named = {one.name: one.label.in_language(order.hub.language) for one in category.fields} if category else {}
-    return ", ".join(named.get(name) or name for name in order.ticket.missing or ())
-
-
 _DOES: dict[str, Callable[[Order], None]] = {
     "accept": _accept,
     "not_for_us": _not_for_us,
     "other_category": _other_category,
     "wrong_person": _wrong_person,
+    "same_person": _same_person,
     "publish_to_all": _publish_to_all,
     "stop_updates": _stop_updates,
     "ask_again": _ask_again,

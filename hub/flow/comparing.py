@@ -83,12 +83,26 @@ class Pair:
 @dataclass
 class Compared:
     """``ours`` and ``theirs`` are a line per comment of either side; they are equal when nothing about comments
-    differs."""
+    differs. ``young`` counts what differs and is younger than ``GRACE``."""
 
     comments: int = 0
+    young: int = 0
     differences: list[Difference] = field(default_factory=list)
     ours: list[str] = field(default_factory=list)
     theirs: list[str] = field(default_factory=list)
+
+    def take(self, difference: Difference, *, since: datetime, now: datetime) -> bool:
+        """Count it; False when it is too young to count as one."""
+        if is_young(since, now):
+            self.young += 1
+            return False
+        self.differences.append(difference)
+        return True
+
+
+def is_young(since: datetime, now: datetime) -> bool:
+    """True for what may still be on its way."""
+    return since > now - GRACE
 
 
 def compare(pair: Pair, events: Iterable[AnyEvent], *, now: datetime) -> Compared:
@@ -105,7 +119,9 @@ def compare(pair: Pair, events: Iterable[AnyEvent], *, now: datetime) -> Compare
         found.differences.append(_difference(pair, "record_not_ours", detail=f"external id {pair.ticket.uid}"))
         return found
     if record is not None:
-        found.differences += _fields(pair, record, now)
+        for difference in _fields(pair, record):
+            aged = difference.kind != "fields_differ"  # what was deleted or merged stays so
+            found.take(difference, since=now - GRACE if aged else record.changed_at, now=now)
     if record is not None and record.deleted and not seen:
         return found  # gone with all its comments: one difference, not one for each
     receipts = dict(_receipts(pair.delivered))
@@ -115,10 +131,10 @@ def compare(pair: Pair, events: Iterable[AnyEvent], *, now: datetime) -> Compare
     return found
 
 
-def without_record(ticket: Row[Any], delivered: Sequence[Row[Any]], now: datetime) -> Difference | None:
+def without_record(ticket: Row[Any], delivered: Sequence[Row[Any]]) -> Difference | None:
     """What is wrong with a ticket that has no record; ``None`` when that is as it should be, or on its way."""
     openings = [row for row in delivered if row.verb == "open_ticket"]
-    if any(row.state in IN_MOTION for row in openings) or ticket.created_at > now - GRACE:
+    if any(row.state in IN_MOTION for row in openings):
         return None
     for state, kind in (("done", "record_unlinked"), ("parked", "opening_parked")):
         for row in openings:
@@ -134,18 +150,21 @@ def _gone(
 ) -> None:
     """What we hold, or have a receipt for, and the record does not show."""
     for comment_id, known in pair.comments.items():
-        if comment_id not in seen and known.created_at <= now - GRACE:
+        if comment_id in seen:
+            continue
+        gone = _difference(pair, "comment_gone", comment_id, detail=known.direction)
+        if found.take(gone, since=known.created_at, now=now):
             found.ours.append(_line(pair, comment_id, known.public, _hash_of(known)))
-            found.differences.append(_difference(pair, "comment_gone", comment_id, detail=known.direction))
     origins = {one.comment.origin for versions in seen.values() for one in versions} - {""}
     for row in pair.delivered:
         unnumbered = row.state == "done" and row.verb == "add_comment" and not row.receipt_id
-        if origins and unnumbered and row.uuid not in origins and row.done_at <= now - GRACE:
-            found.differences.append(_difference(pair, "comment_gone", detail=f"delivery {row.id}"))
+        if origins and unnumbered and row.uuid not in origins:
+            gone = _difference(pair, "comment_gone", detail=f"delivery {row.id}")
+            found.take(gone, since=row.done_at, now=now)
     for comment_id, row in receipts.items():
-        if comment_id not in seen and comment_id not in pair.comments and row.done_at <= now - GRACE:
-            detail = f"delivery {row.id}"
-            found.differences.append(_difference(pair, "comment_gone", comment_id, detail=detail))
+        if comment_id not in seen and comment_id not in pair.comments:
+            gone = _difference(pair, "comment_gone", comment_id, detail=f"delivery {row.id}")
+            found.take(gone, since=row.done_at, now=now)
 
 
 def _theirs(
@@ -170,18 +189,15 @@ def _theirs(
         elif text != _hash_of(known):
             found.differences.append(_difference(pair, "text_differs", comment_id, events=(versions[-1],)))
         return
-    if versions[0].comment.created_at > now - GRACE:
-        return
     if comment_id not in receipts and _told_without_number(pair, versions[0]):
         found.comments += 1
         for side in (found.ours, found.theirs):
             side.append(_line(pair, comment_id, last.public, ""))
         return
     difference = _unknown(pair, comment_id, versions, receipts, now)
-    if difference is not None:
+    if difference is not None and found.take(difference, since=versions[0].comment.created_at, now=now):
         found.comments += 1
         found.theirs.append(_line(pair, comment_id, last.public, text_hash(last.text)))
-        found.differences.append(difference)
 
 
 def _told_without_number(pair: Pair, event: CommentSeen) -> bool:
@@ -221,14 +237,14 @@ def _unknown(
     return _difference(pair, kind, comment_id, _visible(first.comment.public), tuple(versions))
 
 
-def _fields(pair: Pair, record: RecordChanged, now: datetime) -> Iterator[Difference]:
+def _fields(pair: Pair, record: RecordChanged) -> Iterator[Difference]:
     if record.merged_into and record.merged_into != pair.link.merged_into:
         yield _difference(pair, "record_merged", detail=f"into {record.merged_into}", events=(record,))
         return
     if record.deleted:
         yield _difference(pair, "record_deleted", events=(record,))
         return
-    if record.merged_into or record.changed_at > now - GRACE:
+    if record.merged_into:
         return
     mirrored = pair.link.mirrored or {}
     there = mirror.seen_fields(record)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.flow import files, texts, track
+from hub.flow import files, incident, texts, track
 from hub.flow.hub import Hub
 from hub.flow.wording import clean, personal_data
 from hub.sdk import AddComment, Attachment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
@@ -106,10 +106,12 @@ def compose(
     cause: str,
     actor: str,
     now: datetime,
+    copy_of: str = "",
 ) -> None:
     """Plan the answer and put it out, hold it as a draft, or show it only, as the source's mode says.
 
-    What may not go out comes back to the agent as an internal note with the reason and the next step.
+    What may not go out comes back to the agent as an internal note with the reason and the next step. ``copy_of`` names
+    the record whose answer this is a copy of: copies leave one by one, and too many of them wait as drafts.
     """
     planned = plan(hub, tx.connection, ticket, text, now=now, attachments=attachments)
     if planned.refused:
@@ -119,6 +121,10 @@ def compose(
     assert last is not None  # noqa: S101 - the plan found it
     source = tickets.conversation_by_id(tx.connection, last.conversation_id).connection
     mode = connections.get(tx.connection, source).mode
+    due_at = incident.turn(tx, copy_of, source, now=now) if copy_of and mode == "live" else now
+    too_many = due_at is None
+    if too_many:
+        mode = "draft"
     state, reason = {
         "live": ("waiting", ""),
         "draft": ("parked", DRAFT),
@@ -135,6 +141,7 @@ def compose(
         cause=cause,
         now=now,
         state=(state, reason),
+        due_at=due_at,
     )
     kind = {"live": "answer_composed", "draft": "answer_drafted", "observe": "answer_observed"}[mode]
     shown = [_words(reply, hub.language) for reply in planned.parts]
@@ -144,7 +151,8 @@ def compose(
         tell_left(hub, tx, ticket, planned, cause=cause, now=now)
     else:
         name = "observed" if mode == "observe" else "draft_again" if replaced else "draft"
-        _show_plan(hub, tx, ticket, planned, name=name, cause=cause, now=now)
+        name = "draft_copy" if too_many else name
+        _show_plan(hub, tx, ticket, planned, message_id=message_id, name=name, cause=cause, now=now)
 
 
 def put_out(
@@ -211,7 +219,9 @@ def _words(reply: Reply, language: str) -> str:
     return "\n\n".join(filter(None, [reply.text, names and texts.note("would_carry", language, files=names)]))
 
 
-def _show_plan(hub: Hub, tx: Tx, ticket: Row[Any], planned: Plan, *, name: str, cause: str, now: datetime) -> None:
+def _show_plan(
+    hub: Hub, tx: Tx, ticket: Row[Any], planned: Plan, *, message_id: int, name: str, cause: str, now: datetime
+) -> None:
     """Show the agent, inside the record, what would be said where."""
     words = "\n\n— — —\n\n".join(_words(part, hub.language) for part in planned.parts)
     left = files.reasons(planned.left, hub.language)
@@ -225,7 +235,7 @@ def _show_plan(hub: Hub, tx: Tx, ticket: Row[Any], planned: Plan, *, name: str, 
         macro=SEND_DRAFT.title.in_language(hub.language),
     )
     body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
-    track.to_sink(hub, tx, ticket, body, cause=f"{name}:{cause}", by_person=True, now=now)
+    track.to_sink(hub, tx, ticket, body, cause=f"{name}:{cause}", by_person=True, now=now, message_id=message_id)
     if name != "observed":
         track.tell_sink(hub, tx, ticket, cause=f"tag:{cause}", now=now, by_person=True, tags_add=(DRAFT_TAG,))
 

@@ -328,8 +328,7 @@ def _keep(hub: Hub, row: Row[Any], connector: Connector, vault: StagedVault, *, 
             consents.settle(tx, row.state, outcome="other_account", detail=shown, staged=staged, expires_at=until)
             return False
         if is_other:  # in one commit with the tokens: nothing is said from that account before a person resumes
-            text = "another account answers under this name: "
-            text += f"it was {known.fingerprint}, now it is {account.fingerprint}"
+            text = check.another_account(known.fingerprint, account.fingerprint)
             connections.pause(tx, name, reason=text, by="hub", now=now)
             connections.open_alarm(tx, name, "another_account", text=text, now=now)
         consents.keep(tx, name, values, now=now)

@@ -7,9 +7,10 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from hub.flow import assign, collect, files, settle, texts, track
+from hub.flow import assign, collect, files, recognise, redact, settle, texts, track
 from hub.flow.classify import Classified
 from hub.flow.hub import Hub
+from hub.flow.wording import first_words
 from hub.sdk import (
     AddComment,
     Message,
@@ -63,10 +64,11 @@ def _new(hub: Hub, tx: Tx, row: Row[Any], message: Message, classified: Classifi
         source=row.connection,
         private=message.privacy == "direct",
         now=now,
+        joined=identity.joined,
     )
     is_new = ticket is None
     if ticket is None:
-        ticket = _make_ticket(hub, tx, row, message, identity, classified)
+        ticket, found = _make_ticket(hub, tx, row, message, identity, classified)
     conversation_id = tickets.see_conversation(
         tx,
         thread_id=thread_id,
@@ -91,19 +93,22 @@ def _new(hub: Hub, tx: Tx, row: Row[Any], message: Message, classified: Classifi
     for router, answer in classified.answers:
         messages.add_decision(tx, message_id=stored.id, ticket_id=ticket.id, router=router, answer=answer, now=now)
     if not is_new:
-        _follow_up(hub, tx, ticket, message, reopen=reopen)
+        found = _follow_up(hub, tx, ticket, message, reopen=reopen)
     tickets.add_event(tx, ticket.id, "customer_wrote", now=now, actor=message.author.label, message=stored.id)
     cause = f"message:{message.network}:{message.id}"
     if is_new:
         _open_record(hub, tx, ticket, stored, identity, cause=cause, now=now)
     else:
         to_helpdesk(hub, tx, track.fresh(tx, ticket.id), stored, cause=cause, now=now)
+    told = (*message.author.emails, *message.author.phones, *found.values())
+    recognise.recognise(hub, tx, ticket, identity, told, now=now)
     inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
 
 
 def _make_ticket(
     hub: Hub, tx: Tx, row: Row[Any], message: Message, identity: Row[Any], classified: Classified
-) -> Row[Any]:
+) -> tuple[Row[Any], dict[str, str]]:
+    """The new ticket, and what the message says for its fields."""
     now, uid = hub.now(), f"sch-{uuid.uuid4().hex}"
     fields = classified.fields
     team = assign.team_for(hub, source=row.connection, fields=fields)
@@ -141,7 +146,7 @@ def _make_ticket(
     tickets.add_event(
         tx, ticket.id, "ticket_opened", now=now, actor="hub", team=team.name, reasons=reasons, **_shown(fields)
     )
-    return ticket
+    return ticket, found
 
 
 def _shown(fields: dict[str, str]) -> dict[str, str]:
@@ -155,7 +160,8 @@ def sink_of(hub: Hub, wanted: str) -> str:
     return wanted if wanted in sinks or wanted in hub.left_out or not sinks else sinks[0]
 
 
-def _follow_up(hub: Hub, tx: Tx, ticket: Row[Any], message: Message, *, reopen: bool) -> None:
+def _follow_up(hub: Hub, tx: Tx, ticket: Row[Any], message: Message, *, reopen: bool) -> dict[str, str]:
+    """Return what the message says for the ticket's fields that nobody knew."""
     now = hub.now()
     known = hub.decrypt_json(ticket.fields)
     category = hub.categories.get(ticket.category)
@@ -167,8 +173,8 @@ def _follow_up(hub: Hub, tx: Tx, ticket: Row[Any], message: Message, *, reopen: 
         values.update(status="open", solved_at=None)
         tickets.add_event(tx, ticket.id, "reopened", now=now, actor=message.author.label)
     tickets.change(tx, ticket.id, now=now, **values)
-    if found != known:
-        new = {name: value for name, value in found.items() if name not in known}
+    new = {name: value for name, value in found.items() if name not in known}
+    if new:
         tickets.add_event(tx, ticket.id, "fields_collected", now=now, actor="hub", names=sorted(new))
         track.tell_sink(
             hub,
@@ -179,6 +185,7 @@ def _follow_up(hub: Hub, tx: Tx, ticket: Row[Any], message: Message, *, reopen: 
             by_person=True,
             fields=new,
         )
+    return new
 
 
 def _open_record(
@@ -255,8 +262,13 @@ def _known_again(hub: Hub, tx: Tx, row: Row[Any], message: Message, known: Row[A
     now = hub.now()
     echo = known.direction == "outbound" and message.edited_at is None
     if echo or not messages.add_revision(tx, known.id, message.revision, message.text, now=now):
+        redact.forget_event(tx, row, known.id)
         reason = "echo of our own answer" if known.direction == "outbound" else "already known"
         inbox.finish(tx, row.id, "ignored", reason=reason, now=now, ticket_id=known.ticket_id)
+        return
+    if redact.edited_after(hub, tx, row, known):
+        reason = "edited after it was redacted: the new words are not kept"
+        inbox.finish(tx, row.id, "done", reason=reason, now=now, ticket_id=known.ticket_id)
         return
     older = message.edited_at is None or (known.edited_at is not None and message.edited_at <= known.edited_at)
     if older or known.deleted_at is not None:
@@ -389,8 +401,7 @@ def _proves_unknown(hub: Hub, tx: Tx, message: Message, ticket_ids: list[int]) -
 
 def subject_of(message: Message) -> str:
     """The first words of a message, at most 80 characters, for the helpdesk's list of tickets."""
-    words = " ".join((message.subject or message.text).split())
-    return words if len(words) <= 80 else words[:79].rsplit(" ", 1)[0] + "…"
+    return first_words(message.subject or message.text)
 
 
 def code_of(ticket_id: int) -> str:

@@ -248,8 +248,8 @@ def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> 
 
 def _resolve(tx: Tx, head: Row[Any], body: AnyBody) -> AnyBody | str:
     """Fill in the ids earlier receipts brought; a text says why it cannot go."""
-    if head.first_attempt_at is not None or body.verb == "open_ticket":
-        return body
+    if head.first_attempt_at is not None or body.verb in ("open_ticket", "redact_comment"):
+        return body  # a redaction names its record: the comment stays there when the ticket moves on
     if isinstance(body, Reply):
         if body.part == 1:
             return body

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hub.flow.connect import REMOVED
 from hub.flow.hub import Hub
-from hub.flow.set_up import SetupFailed, set_up, without_secrets
-from hub.sdk import ConnectorError, HoldsTokens, SetsUp, SetupStep
+from hub.flow.set_up import SetupFailed, last_seen, set_up, without_secrets
+from hub.sdk import ConnectorError, HoldsTokens, SetsUp, SetupStep, Words, in_language
 from hub.store import Tx, connections, consents, views
 
 log = logging.getLogger("hub.disconnect")
@@ -17,33 +18,48 @@ log = logging.getLogger("hub.disconnect")
 
 @dataclass
 class Removal:
-    """What was done, or would be; ``left`` is what stays at the vendor for a person to remove; ``waiting`` events and
-    deliveries stay in the hub as they are."""
+    """What was done, or would be. ``stays`` is what taking back leaves of what the hub made, ``left`` what a person
+    removes at the vendor; ``waiting`` events and deliveries stay in the hub as they are."""
 
-    done: list[str] = field(default_factory=list)
-    left: list[str] = field(default_factory=list)
+    done: list[str | Words] = field(default_factory=list)
+    stays: list[str | Words] = field(default_factory=list)
+    left: list[str | Words] = field(default_factory=list)
     waiting: int = 0
+
+    def in_language(self, language: str) -> dict[str, Any]:
+        """All of it as plain texts."""
+        told = {name: [in_language(one, language) for one in getattr(self, name)] for name in ("done", "stays", "left")}
+        return {**told, "waiting": self.waiting}
 
 
 def plan_removal(hub: Hub, name: str) -> Removal:
     """What :func:`remove` would do now. Reads only."""
     plan = Removal(waiting=_waiting(hub, name))
     connector: Any = hub.instance(name) if name in hub.connected else None
+    if connector is None:
+        plan.left.append(_CANNOT_LOOK)
     if isinstance(connector, SetsUp):
         try:
             steps = set_up(hub, name, "plan")
         except SetupFailed as error:
-            plan.left.append(f"what the hub set up there cannot be seen now: {error}")
+            plan.left.append(_unseen(error.summary))
+        except Exception as error:  # a bug of the plugin must not keep a connection alive
+            log.exception("what was set up for %s cannot be seen", name)
+            plan.left.append(_unseen(type(error).__name__))
         else:
-            ours = [step for step in steps if step.by == "hub" and step.state != "missing"]
-            plan.done += [f"take back: {step.title}" for step in ours]
+            ours = _made(steps)
+            plan.done += [_around("take back: ", "toglie: ", step.title) for step in ours]
+            plan.stays = _staying(ours)
             plan.left += [step.title for step in steps if step.by == "person" and step.state == "done"]
     with hub.store.read() as connection:
-        names = consents.vault_names(connection, name)
-    if names:
-        revokes = "revoke and " if isinstance(connector, HoldsTokens) else ""
-        plan.done.append(f"{revokes}forget: {', '.join(names)}")
-    plan.done.append("stop reading and sending; keep the history")
+        names = ", ".join(consents.vault_names(connection, name))
+    if names and isinstance(connector, HoldsTokens):
+        plan.done.append(Words(en=f"revoke and forget: {names}", it=f"revoca e dimentica: {names}"))
+    elif names:
+        plan.done.append(Words(en=f"forget: {names}", it=f"dimentica: {names}"))
+    plan.done.append(
+        Words(en="stop reading and sending; keep the history", it="smette di leggere e inviare; conserva la storia")
+    )
     return plan
 
 
@@ -60,39 +76,60 @@ def remove(hub: Hub, name: str, *, actor: str) -> Removal:
         _take_back(hub, name, removal)
         _revoke(hub, name, removal)
     else:
-        removal.left.append("what the hub set up there, if it did: its settings are not complete, so it cannot look")
+        removal.left.append(_CANNOT_LOOK)
 
     def unit(tx: Tx) -> int:
         forgotten = consents.empty_vault(tx, name)
         consents.withdraw(tx, name, now=now)
         connections.change(tx, name, gone=True)
-        for alarm in connections.alarms(tx.connection):
-            if alarm.connection == name:
-                connections.close_alarm(tx, name, alarm.kind, now=now)
+        connections.drop_alarms(tx, name, now=now)
         connections.set_switch(tx, f"setup:{name}", None, now=now)
-        connections.write_audit(tx, actor=actor, action="remove_connection", object_=name, now=now, left=removal.left)
+        left = removal.in_language(hub.language)["left"]
+        connections.write_audit(tx, actor=actor, action="remove_connection", object_=name, now=now, left=left)
         return forgotten
 
     forgotten = hub.store.run(unit)
     if forgotten:
-        removal.done.append(f"forgot {forgotten} stored value(s)")
-    removal.done.append("stopped reading and sending; the history is kept")
+        removal.done.append(
+            Words(en=f"forgot {forgotten} stored value(s)", it=f"ha dimenticato i valori conservati: {forgotten}")
+        )
+    removal.done.append(
+        Words(
+            en="stopped reading and sending; the history is kept",
+            it="ha smesso di leggere e inviare; la storia è conservata",
+        )
+    )
     return removal
 
 
 def _take_back(hub: Hub, name: str, removal: Removal) -> None:
     if not hub.connected[name].has(SetsUp):
         return
+    seen = last_seen(hub, name)
     left: list[SetupStep] = []
     try:
         left = set_up(hub, name, "remove")
     except SetupFailed as error:
-        removal.left.append(f"what the hub set up there: {error}. Run this again when it is mended, or remove it there")
-    except Exception as error:  # a bug of the plugin must not keep a connection alive
+        removal.left.append(
+            Words(
+                en=f"what the hub set up there (“{error.summary}”): run this again when it works, or remove it there",
+                it=f"ciò che l'hub ha preparato lì («{error.summary}»): ripeti quando è risolto, oppure toglilo lì",
+            )
+        )
+    except Exception as error:  # as above
         log.exception("taking back what was set up for %s failed unexpectedly", name)
-        removal.left.append(f"what the hub set up there (unexpected: {type(error).__name__})")
+        kind = type(error).__name__
+        removal.left.append(
+            Words(
+                en=f"what the hub set up there (unexpected: {kind})",
+                it=f"ciò che l'hub ha preparato lì (inatteso: {kind})",
+            )
+        )
     else:
-        removal.done.append("took back what the hub had set up there")
+        removal.done.append(
+            Words(en="took back what the hub had set up there", it="ha tolto ciò che l'hub aveva preparato lì")
+        )
+        removal.stays = _staying(_made(seen.steps)) if seen else []
         removal.left += [step.title for step in left]
 
 
@@ -104,14 +141,56 @@ def _revoke(hub: Hub, name: str, removal: Removal) -> None:
         connector.forget_tokens()
     except ConnectorError as error:
         told = without_secrets(hub, name, error.summary)
-        removal.left.append(f"the hub's permission at the vendor could not be revoked ({told}): revoke it there")
+        removal.left.append(
+            Words(
+                en=f"the hub's permission at the vendor could not be revoked (“{told}”): revoke it there",
+                it=f"il permesso dell'hub presso il fornitore non si è potuto revocare («{told}»): revocalo lì",
+            )
+        )
     except Exception as error:  # as above
         log.exception("revoking the tokens of %s failed unexpectedly", name)
-        removal.left.append(f"the hub's permission at the vendor (unexpected: {type(error).__name__}): revoke it there")
+        kind = type(error).__name__
+        removal.left.append(
+            Words(
+                en=f"the hub's permission at the vendor (unexpected: {kind}): revoke it there",
+                it=f"il permesso dell'hub presso il fornitore (inatteso: {kind}): revocalo lì",
+            )
+        )
     else:
-        removal.done.append("revoked its tokens")
+        removal.done.append(Words(en="revoked its tokens", it="ha revocato i suoi token"))
     calls = hub.calls(name).take()
     hub.store.run(lambda tx: connections.add_calls(tx, name, calls))
+
+
+_CANNOT_LOOK = Words(
+    en="what the hub set up there, if it did: it does not run this connection, so it cannot look",
+    it="ciò che l'hub ha preparato lì, se l'ha fatto: il collegamento non è attivo e l'hub non può guardare",
+)
+
+
+def _unseen(why: str) -> Words:
+    return Words(
+        en=f"what the hub set up there cannot be seen now (“{why}”)",
+        it=f"ora non si vede che cosa l'hub ha preparato lì («{why}»)",
+    )
+
+
+def _made(steps: Sequence[SetupStep]) -> list[SetupStep]:
+    """What of a plan the hub made, as far as it is seen."""
+    return [step for step in steps if step.by == "hub" and step.state != "missing"]
+
+
+def _staying(steps: Sequence[SetupStep]) -> list[str | Words]:
+    return [_joined(step.title, step.stays) for step in steps if step.stays]
+
+
+def _joined(title: str | Words, stays: str | Words) -> Words:
+    en, it = (f"{in_language(title, each)}: {in_language(stays, each)}" for each in ("en", "it"))
+    return Words(en=en, it=it)
+
+
+def _around(en: str, it: str, title: str | Words) -> Words:
+    return Words(en=en + in_language(title, "en"), it=it + in_language(title, "it"))
 
 
 def _waiting(hub: Hub, name: str) -> int:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.flow import track
+from hub.flow import category, track
 from hub.flow.hub import Hub
 from hub.sdk import Receipt, RecordChanged
 from hub.store import Row, Tx, sent, staff, tickets
@@ -25,7 +25,7 @@ LAP_WINDOW = timedelta(hours=1)
 CLOCKS = 2.0
 """Seconds by which two times of one helpdesk may differ: of a record in whole seconds, of an answer by its header."""
 
-_SETS = {"status": "status", "priority": "priority", "group": "group", "assignee": "agent"}
+_SETS = {"status": "status", "priority": "priority", "group": "group", "assignee": "agent", "category": "category"}
 """Field of a record -> what sets it in ``UpdateFields``."""
 
 
@@ -57,6 +57,7 @@ class Rules:
             str(name): str(who) for name, who in hub.connected[row.connection].config.wins.items()
         }
         self._assign = getattr(hub.connected[row.connection].settings, "assign", "")
+        self._problem_before = mirrored.get("problem")
         self._updates: list[tuple[dict[str, Any], datetime | None]] | None = None
 
     def apply(self, seen: dict[str, Any]) -> None:
@@ -75,11 +76,11 @@ class Rules:
         tx, ticket, actor = self.tx, self.ticket, self.row.connection
         values: dict[str, Any] = {}
         put_back: dict[str, Any] = {}
-        told = dict(changed)
+        told = {name: value for name, value in changed.items() if name != "problem"}
         for name, theirs in changed.items():
             ours = self._ours(name)
             if self._differs(name, ours):
-                del told[name]
+                told.pop(name, None)
                 wins = self._wins.get(name, "helpdesk")
                 data = {"field": name, "ours": ours, "theirs": theirs, "wins": wins}
                 if wins == "helpdesk":
@@ -94,15 +95,40 @@ class Rules:
             values.update(self._as_ticket(name))
         if values:
             tickets.change(tx, ticket.id, now=self.now, **values)
+        self._follow_category(changed, put_back)
+        self._follow_problem(changed)
         if told.keys() - ({"vendor_status"} if "status" in changed and "status" not in told else set()):
             tickets.add_event(tx, ticket.id, "record_changed", now=self.now, actor=self.event.record_id, **told)
         if put_back:
             cause, ticket = f"put-back:{self.row.event_key}", track.fresh(tx, ticket.id)
             track.tell_sink(self.hub, tx, ticket, cause=cause, now=self.now, by_person=False, soon=True, **put_back)
 
+    def _follow_category(self, changed: dict[str, Any], put_back: dict[str, Any]) -> None:
+        """An agent chose another category in the helpdesk's own field: as if told by command."""
+        name = changed.get("category", "")
+        if name not in self.hub.categories or name == self.ticket.category or "category" in put_back:
+            return
+        if self._wins.get("category", "helpdesk") != "helpdesk" and self.ticket.category:
+            return
+        actor, ticket = self.row.connection, track.fresh(self.tx, self.ticket.id)
+        done = category.change(self.hub, self.tx, ticket, name, actor=actor, now=self.now)
+        cause, ticket = f"category:{self.row.event_key}", track.fresh(self.tx, ticket.id)
+        note = "\n\n".join(done.notes)
+        track.tell_sink(
+            self.hub, self.tx, ticket, cause=cause, now=self.now, by_person=True, soon=True, note=note, **done.fields
+        )
+
+    def _follow_problem(self, changed: dict[str, Any]) -> None:
+        """The record became the incident of a problem, or is none any more."""
+        if "problem" not in changed or changed["problem"] == (self._problem_before or ""):
+            return
+        kind = "problem_linked" if changed["problem"] else "problem_unlinked"
+        data = {"problem": changed["problem"] or self._problem_before}
+        tickets.add_event(self.tx, self.ticket.id, kind, now=self.now, actor=self.row.connection, **data)
+
     def _ours(self, name: str) -> Any:
         """The hub's value of a field; empty when it has none to hold against the helpdesk's."""
-        if name in ("status", "priority"):
+        if name in ("status", "priority", "category"):
             return getattr(self.ticket, name)
         if name == "tags":
             return list(self.ticket.tags or ())
@@ -120,6 +146,8 @@ class Rules:
             return self._wins.get("tags") == "hub" and bool(self._missing_tags(ours))
         if name == "assignee":
             return self._is_somebody_else(ours)
+        if name == "category" and self.event.category not in self.hub.categories:
+            return False  # emptied, or one that means nothing here: no opinion
         if name == "group":
             # An id in teams.toml cannot be compared with the name that is reported.
             return not str(ours).isdigit() and str(ours).casefold() != str(self.event.group).casefold()

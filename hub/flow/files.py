@@ -94,7 +94,8 @@ class FileFetcher:
         finally:
             calls = self._hub.calls(name).take()
             self._hub.store.run(lambda tx: connections.add_calls(tx, name, calls))
-        if len(media.content) > max_bytes:
+        if media.size > max_bytes:
+            media.close()
             raise _too_large(max_bytes)
         return media
 

@@ -15,7 +15,7 @@ from hub.configuration import Category, Teams
 from hub.configuration import Connection as ConnectionConfig
 from hub.flow.files import FileFetcher
 from hub.flow.media import MediaFetcher
-from hub.sdk import Connector, Decides, HttpSession, Sink, Source, Toolbox
+from hub.sdk import CategoryName, Connector, Decides, House, HttpSession, Sink, Source, Toolbox, Words
 from hub.store import Store, connections
 from hub.store.secrets import Cipher, StoredVault
 
@@ -100,6 +100,7 @@ class Hub:
     proxy: str = ""
     ca_file: str = ""
     local_media: bool = False
+    media_hosts: Sequence[str] = ()
     left_out: Mapping[str, ConnectionConfig] = field(default_factory=dict)
     """Configured connections that could not start: what is meant for them waits."""
     random: random.Random = field(default_factory=random.Random)  # noqa: S311 - jitter
@@ -121,15 +122,30 @@ class Hub:
         """A toolbox for one instance."""
         calls = self.calls(name)
         net: Any = {"user_agent": USER_AGENT, "proxy": self.proxy, "ca_file": self.ca_file}
+        media = MediaFetcher(**net, from_this_machine=self.local_media, own_hosts=self.media_hosts)
         return Toolbox(
             connection=name,
             http=HttpSession(**net, on_call=calls.count),
             vault=StoredVault(self.store, self.cipher, name, self.now),
             now=self.now,
             log=logging.LoggerAdapter(logging.getLogger(f"hub.connection.{name}"), {"connection": name}),
-            fetch_media=FileFetcher(self, MediaFetcher(**net, from_this_machine=self.local_media)),
+            fetch_media=FileFetcher(self, media),
             public_url=self.public_url,
             made_at=self._made_at(name),
+            house=self.house(name),
+        )
+
+    def house(self, name: str) -> House:
+        """What a connection may know of this hub."""
+        named = {
+            one.name: Words(en=one.label.in_language("en") or one.name, it=one.label.in_language("it") or one.name)
+            for one in self.categories.values()
+        }
+        groups = {team.group: None for team in self.teams.teams.values() if team.sink == name and team.group}
+        return House(
+            language="it" if self.language == "it" else "en",
+            categories=tuple(CategoryName(name=key, label=label) for key, label in named.items()),
+            groups=tuple(groups),
         )
 
     def _made_at(self, name: str) -> datetime | None:

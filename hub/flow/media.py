@@ -1,26 +1,33 @@
-"""Fetch the file behind an attachment, from public addresses only."""
+"""Fetch the file behind an attachment, from public addresses and the company's own hosts only."""
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 import threading
 import time
+from collections.abc import Collection
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from requests_hardened.ip_filter import InvalidIPAddress
-from requests_hardened.ip_filter_adapter import IPFilterAdapter
+from requests_hardened.ip_filter import InvalidIPAddress, filter_host
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import NewConnectionError
 
 from hub.sdk import HttpSession, Media, Refused, TemporaryFailure, failure_of_transport
 
-CHUNK = 64 * 1024
 MOST_SECONDS = 60.0
 """For one file. Who chose the address may let it drip, a byte before each timeout, and hold a sender for ever."""
+
+
+PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
+"""Whatever else IPv6 has is link-local, site-local (fec0::/10), private or given out to nobody (RFC 4291, 2.4)."""
+METADATA_IPV6 = ipaddress.ip_network("fd00:ec2::/32")
+"""Where a rented machine asks for its own credentials (AWS); over IPv4 that is a link-local address everywhere."""
 
 
 class MediaUnavailable(TemporaryFailure):
@@ -29,16 +36,25 @@ class MediaUnavailable(TemporaryFailure):
 
 class MediaFetcher:
     """What a toolbox hands out as ``fetch_media``. A customer chooses the address, so names are resolved once, the
-    connection goes to that very address, and private ones are refused (SSRF). Behind a proxy the proxy decides.
+    connection goes to that very address, and private ones are refused (SSRF), except where the URL names one of
+    ``own_hosts`` (``name`` at the scheme's port, or ``name:port``). Behind a proxy the proxy decides.
     """
 
-    def __init__(self, *, user_agent: str, proxy: str = "", ca_file: str = "", from_this_machine: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        user_agent: str,
+        proxy: str = "",
+        ca_file: str = "",
+        from_this_machine: bool = False,
+        own_hosts: Collection[str] = (),
+    ) -> None:
         self._http = HttpSession(user_agent=user_agent, proxy=proxy, ca_file=ca_file)
         self._http.max_redirects = 3
         self._watch = _Watch()
         if not proxy:
             for scheme, https in (("https://", True), ("http://", False)):
-                adapter = IPFilterAdapter(is_https_proto=https, allow_loopback=from_this_machine)
+                adapter = _Guard(https, from_this_machine, own_hosts)
                 self._watch.over(adapter)
                 self._http.mount(scheme, adapter)
 
@@ -53,6 +69,7 @@ class MediaFetcher:
             too_long = self._watch.end()
             self._http.close()  # a kept connection would not be watched
         if too_long:  # what ends with its connection looks whole
+            media.close()
             raise MediaUnavailable("the attachment takes too long")
         return media
 
@@ -77,13 +94,55 @@ def _read(response: requests.Response, url: str, max_bytes: int) -> Media:
         raise TemporaryFailure(f"the attachment cannot be had now ({response.status_code})")
     if response.status_code != 200:
         raise Refused(f"the attachment is gone ({response.status_code})")
-    content = bytearray()
-    for chunk in response.iter_content(CHUNK):
-        content += chunk
-        if len(content) > max_bytes:
-            raise Refused(f"the attachment is larger than {max_bytes} bytes")
-    mime_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    return Media(bytes(content), mime_type, unquote(PurePosixPath(urlsplit(url).path).name))
+    return Media.of_answer(response, max_bytes=max_bytes, name=unquote(PurePosixPath(urlsplit(url).path).name))
+
+
+class _Guard(HTTPAdapter):
+    """Judges each request, a redirect's too, by what will be dialled: the address, not the name."""
+
+    def __init__(self, https: bool, from_this_machine: bool, own_hosts: Collection[str]) -> None:
+        super().__init__()
+        self._https, self._from_this_machine, self._port = https, from_this_machine, 443 if https else 80
+        parts = [one.casefold().partition(":") for one in own_hosts]
+        self._own = {(name, int(port or self._port)) for name, _, port in parts}
+
+    def build_connection_pool_key_attributes(
+        self, request: requests.PreparedRequest, verify: Any, cert: Any = None
+    ) -> Any:
+        """Where to connect to, as an address, and the name to greet it by. Raises :class:`InvalidIPAddress`."""
+        host: Any
+        pool: Any
+        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
+        name, port = host["host"], host["port"]
+        greeted = f"[{name}]" if ":" in name else name
+        request.headers["Host"] = greeted if port is None else f"{greeted}:{port}"
+        if self._https:
+            pool["assert_hostname"] = pool["server_hostname"] = name
+        own = (name, port or self._port) in self._own
+        host["host"] = _inside(name, port) if own else self._outside(name, port)
+        return host, pool
+
+    def _outside(self, name: str, port: int | None) -> str:
+        found: str = filter_host(name, port, allow_loopback=self._from_this_machine)
+        address = ipaddress.ip_address(found.strip("[]"))
+        here = self._from_this_machine and address.is_loopback
+        if address.version == 6 and address not in PUBLIC_IPV6 and not here:
+            raise InvalidIPAddress(address)
+        return found
+
+
+def _inside(name: str, port: int | None) -> str:
+    """The address of one of the company's own hosts, fit for a URL. Those that no host of anybody's has stay refused,
+    whatever the name server says."""
+    try:
+        found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise requests.ConnectionError("the name of the attachment's host is not known") from error
+    address = ipaddress.ip_address(found[0][4][0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_link_local or address.is_multicast or address.is_unspecified or address in METADATA_IPV6:
+        raise InvalidIPAddress(address)
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 class _Watch:

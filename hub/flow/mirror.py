@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from hub.flow import commands, compose, field_rules, files, texts, track
+from hub.flow import commands, compose, field_rules, files, redact, texts, track
 from hub.flow.converse import text_hash
 from hub.flow.hub import Hub
 from hub.sdk import AddComment, CommentSeen, RecordChanged, Said
@@ -30,6 +30,8 @@ def comment_seen(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen) -> None:
     ours = deliveries.by_uuid(tx.connection, comment.origin) if comment.origin else None
     if ours is not None:
         _link(tx, row, event, link, message_id=ours.message_id, direction="ours", now=now)
+        redact.follow(hub, tx, ours)
+        redact.forget_event(tx, row, ours.message_id)
         inbox.finish(tx, row.id, "ignored", reason="our own comment", now=now, ticket_id=ticket.id)
         return
     if not comment.origin and deliveries.in_flight(tx.connection, ticket_ids=[ticket.id], side=SINK_VERBS):
@@ -96,6 +98,8 @@ def _theirs(
     )
     _link(tx, row, event, link, message_id=message_id, direction="theirs", now=now)
     data: dict[str, Any] = {"message": message_id, "role": comment.author.role, "via": comment.via}
+    if comment.copied_from:
+        data["copied_from"] = comment.copied_from
     why = not_for_customer(event, link, human=human) or held
     if why:
         kind = "note_written" if not comment.public else "comment_not_published"
@@ -114,8 +118,17 @@ def _theirs(
         cause=f"comment:{row.connection}:{comment.id}",
         actor=comment.author.name,
         now=now,
+        copy_of=_copy_of(row, event, link),
     )
     inbox.finish(tx, row.id, "done", now=now, ticket_id=ticket.id)
+
+
+def _copy_of(row: Row[Any], event: CommentSeen, link: Row[Any]) -> str:
+    """Names the words that reach the incidents of one problem, each time the same; empty for any other answer. What
+    somebody pasted into each of them is as good as a copy."""
+    comment = event.comment
+    problem = comment.copied_from or (link.mirrored or {}).get("problem", "")
+    return f"{row.connection}:{problem}:{text_hash(comment.text)[:16]}" if problem else ""
 
 
 def not_for_customer(event: CommentSeen, link: Row[Any], *, human: bool) -> str:
@@ -132,11 +145,21 @@ def not_for_customer(event: CommentSeen, link: Row[Any], *, human: bool) -> str:
     # The helpdesk counts in whole seconds, the link in milliseconds.
     if event.comment.created_at < link.created_at.replace(microsecond=0):
         return "older than the link to this ticket"
+    if event.comment.redacted:
+        return "redacted in the helpdesk before the hub saw it"
     return ""
 
 
 def _seen_again(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, known: Row[Any], link: Row[Any]) -> None:
     now, comment = hub.now(), event.comment
+    if comment.redacted:
+        redact.redacted_there(hub, tx, row, event, known, tickets.by_id(tx.connection, link.ticket_id))
+        records.change_comment(tx, known.id, text_hash=text_hash(comment.text))
+        if known.direction == "ours" or comment.public == known.public:
+            inbox.finish(tx, row.id, "done", reason="redacted there", now=now, ticket_id=link.ticket_id)
+            return
+    else:
+        redact.forget_event(tx, row, known.message_id)
     if known.direction == "ours" or (comment.public == known.public and text_hash(comment.text) == known.text_hash):
         inbox.finish(tx, row.id, "ignored", reason="already known", now=now, ticket_id=link.ticket_id)
         return
@@ -213,6 +236,8 @@ def seen_fields(event: RecordChanged) -> dict[str, Any]:
         "tags": None if event.tags is None else sorted(event.tags),
         "assignee": None if event.assignee is None else event.assignee.name or event.assignee.id,
         "group": event.group,
+        "category": event.category,
+        "problem": event.problem,
     }
     return {name: value for name, value in seen.items() if value is not None}
 

@@ -48,6 +48,9 @@ PATIENCE = timedelta(minutes=3)
 ATTEMPTS = 4
 LOOK_AGAIN = 5.0
 
+SPEAKS = ("open_ticket", "reply")
+"""Without one of these a round has only looked."""
+
 State = Literal["ok", "failed", "skipped"]
 
 
@@ -187,6 +190,11 @@ class Proof:
     def ok(self) -> bool:
         """True when nothing failed and something was done."""
         return any(step.state == "ok" for step in self.steps) and not any(step.state == "failed" for step in self.steps)
+
+    @property
+    def proven(self) -> bool:
+        """True when nothing failed, and the hub said something there."""
+        return self.ok and any(step.name in SPEAKS and step.state == "ok" for step in self.steps)
 
     def step(self, name: str) -> Attempting:
         """``with proof.step(...) as step``: what goes wrong in it is its outcome, and the round goes on."""

@@ -179,6 +179,7 @@ class _Scene:
             "ended_at": self.clock.now().isoformat(),
             "unattended": unattended,
             "ok": proof.ok,
+            "proven": proof.proven,
             "steps": proof.as_told(),
         }
         recording = {

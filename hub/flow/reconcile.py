@@ -38,11 +38,13 @@ class CannotCompare(Exception):
 
 @dataclass
 class Result:
-    """What a comparison has shown so far. ``moving``: records with something on its way, which were left out."""
+    """What a comparison has shown so far. ``moving``: records with something on its way, which were left out;
+    ``young``: differences too young to count."""
 
     records: int = 0
     comments: int = 0
     moving: int = 0
+    young: int = 0
     differences: list[Difference] = field(default_factory=list)
     repaired: int = 0
     ours: list[str] = field(default_factory=list)
@@ -79,6 +81,7 @@ class Comparison:
             self._without = list(certificates.without_record(connection, name))
         self.total = len(self._todo)
         self._again: set[int] = set()
+        self._looked_at: set[str] = set()
         self._unreadable = 0
 
     @property
@@ -135,13 +138,14 @@ class Comparison:
             "records": result.records,
             "comments": result.comments,
             "moving": result.moving,
+            "young": result.young,
             "found": len(result.differences),
             "repaired": result.repaired,
             "differences": [one.shown() for one in result.differences[:KEPT]],
             "ours": _digest(result.ours),
             "theirs": _digest(result.theirs),
         }
-        return hub.store.run(lambda tx: _certify(hub, tx, values))
+        return hub.store.run(lambda tx: self._certify(tx, values))
 
     def _pair(self, connection: Connection, link_id: int) -> Pair | None:
         """Our side of a record as it is now; ``None`` when it was dropped meanwhile."""
@@ -169,8 +173,10 @@ class Comparison:
             self._todo.append(link)
 
     def _note(self, compared: comparing.Compared, pair: Pair) -> None:
+        self._looked_at.add(pair.link.vendor_id)
         self.result.records += 1
         self.result.comments += compared.comments
+        self.result.young += compared.young
         self.result.ours += compared.ours
         self.result.theirs += compared.theirs
         for difference in compared.differences:
@@ -193,8 +199,41 @@ class Comparison:
         log.warning("record %s of %s cannot be compared: %s", link.vendor_id, self.name, error.summary)
         self.result.differences.append(Difference("record_unread", link.vendor_id, code, detail=error.summary))
 
+    def _certify(self, tx: Tx, values: dict[str, Any]) -> CertificateView:
+        now, left = self._hub.now(), values["found"] - values["repaired"]
+        alarm = next(
+            (one for one in connections.alarms(tx.connection) if (one.connection, one.kind) == (self.name, ALARM)), None
+        )
+        # A comparison of less than what differed takes nothing from the alarm: what it says may still be so.
+        counts = alarm is None or self._covers(tx, alarm.opened_at)
+        certificates.add(tx, {**values, "at": now})
+        if left and counts:
+            connections.open_alarm(tx, self.name, ALARM, text=_words(values, left), now=now)
+        elif counts:
+            connections.close_alarm(tx, self.name, ALARM, now=now)
+        return certificates.latest(tx.connection, self.name, limit=1)[0]
+
+    def _covers(self, tx: Tx, opened_at: datetime) -> bool:
+        """True when this comparison looked at all that differed since the alarm is open."""
+        living: set[str] | None = None
+        for one in certificates.latest(tx.connection, self.name):
+            if one.at < opened_at:
+                return True
+            if one.agrees or self.since is None or (one.since is not None and one.since >= self.since):
+                continue
+            if living is None:
+                living = {link.vendor_id for link in certificates.links(tx.connection, self.name, since=None)}
+            differed = {str(each["record"]) for each in one.differences if not each["repaired"]}
+            if one.found > len(one.differences) or differed & living - self._looked_at:
+                return False
+        return True
+
     def _recordless(self, connection: Connection, row: Row[Any]) -> Difference | None:
-        return comparing.without_record(row, certificates.delivered(connection, row.id, self.name), self._hub.now())
+        found = comparing.without_record(row, certificates.delivered(connection, row.id, self.name))
+        if found is not None and comparing.is_young(row.created_at, self._hub.now()):
+            self.result.young += 1
+            return None
+        return found
 
 
 def _hint(record: str) -> Hint:
@@ -216,30 +255,12 @@ def _digest(lines: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()[:32]
 
 
-def _certify(hub: Hub, tx: Tx, values: dict[str, Any]) -> CertificateView:
-    now, name = hub.now(), values["connection"]
-    left = values["found"] - values["repaired"]
-    before = certificates.latest(tx.connection, name)
-    certificates.add(tx, {**values, "at": now})
-    if left:
-        scope = " --all" if values["whole"] else ""
-        what = "1 difference" if left == 1 else f"{left} differences"
-        text = f"{what} between hub and helpdesk: hub reconcile {name}{scope}"
-        lost = [one["record"] for one in values["differences"] if one["kind"] == "record_not_ours"]
-        if lost:
-            named = ", ".join(lost[:NAMED]) + (" and more" if len(lost) > NAMED else "")
-            text += f" (without our mark, answers there go nowhere: {named})"
-        connections.open_alarm(tx, name, ALARM, text=text, now=now)
-    elif _covers(values["since"], before):
-        connections.close_alarm(tx, name, ALARM, now=now)
-    return certificates.latest(tx.connection, name, limit=1)[0]
-
-
-def _covers(since: datetime | None, before: list[CertificateView]) -> bool:
-    """True when this clean comparison looked at all that the unclean ones before it did."""
-    for one in before:
-        if one.agrees:
-            return True
-        if since is not None and (one.since is None or one.since < since):
-            return False
-    return True
+def _words(values: dict[str, Any], left: int) -> str:
+    scope = " --all" if values["whole"] else ""
+    what = "1 difference" if left == 1 else f"{left} differences"
+    text = f"{what} between hub and helpdesk: hub reconcile {values['connection']}{scope}"
+    lost = [one["record"] for one in values["differences"] if one["kind"] == "record_not_ours"]
+    if lost:
+        named = ", ".join(lost[:NAMED]) + (" and more" if len(lost) > NAMED else "")
+        text += f" (without our mark, answers there go nowhere: {named})"
+    return text

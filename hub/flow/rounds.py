@@ -132,6 +132,8 @@ class SinkRound:
                 raise Skip("it tells changes by webhook only")
             events, self.cursor = _pages(proof, self.cursor, self.record)
             step.seen = {"events_of_the_ticket": len(events)}
+            if not events:  # Zendesk's plugin, for one, leaves out what the hub did itself
+                raise Skip("it answers, and tells nothing of the hub's own doings: an agent's answer must show it")
 
     def agent_answers(self) -> None:
         """A person answers in the helpdesk, and the hub hears of it."""

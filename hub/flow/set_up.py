@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, SecretStr
 
 from hub.flow.hub import Hub
-from hub.sdk import ConnectorError, ReceivesWebhooks, SetsUp, SetupStep
+from hub.sdk import ConnectorError, ReceivesWebhooks, SetsUp, SetupStep, Words
 from hub.store import Tx, connections, consents
 
 SHORTEST_SECRET = 4
@@ -20,7 +20,11 @@ Act = Literal["plan", "apply", "remove"]
 
 
 class SetupFailed(Exception):
-    """The vendor or the connector said no; the message is fit to be shown."""
+    """The vendor or the connector said no; the message is fit to be shown, as is ``summary``, what they said."""
+
+    def __init__(self, kind: str, summary: str) -> None:
+        self.summary = summary
+        super().__init__(f"{kind}: {summary}")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def set_up(hub: Hub, name: str, act: Act) -> list[SetupStep]:
             with hub.store.alone(f"setup:{name}"):
                 steps = connector.apply_setup(address) if act == "apply" else connector.remove_setup()
     except ConnectorError as error:
-        raise SetupFailed(without_secrets(hub, name, f"{type(error).__name__}: {error.summary}")) from error
+        raise SetupFailed(type(error).__name__, without_secrets(hub, name, error.summary)) from error
     finally:
         calls = hub.calls(name).take()
         hub.store.run(lambda tx: connections.add_calls(tx, name, calls))
@@ -105,10 +109,13 @@ def without_secrets(hub: Hub, name: str, text: str) -> str:
 
 
 def _shown(hub: Hub, name: str, steps: Sequence[SetupStep]) -> list[SetupStep]:
-    texts = ("title", "instructions")
-    return [
-        step.model_copy(update={key: without_secrets(hub, name, getattr(step, key)) for key in texts}) for step in steps
-    ]
+    def blotted(text: str | Words) -> str | Words:
+        if isinstance(text, str):
+            return without_secrets(hub, name, text)
+        return Words(en=without_secrets(hub, name, text.en), it=without_secrets(hub, name, text.it))
+
+    texts = ("title", "instructions", "stays")
+    return [step.model_copy(update={key: blotted(getattr(step, key)) for key in texts}) for step in steps]
 
 
 def secrets_of(value: Any) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from hub.flow import compose, retry, texts, track
+from hub.flow import compose, redact, retry, texts, track
 from hub.flow.hub import Hub
 from hub.sdk import (
     Accepted,
@@ -54,7 +54,8 @@ def settle(
     summary = error.summary if isinstance(error, ConnectorError) else f"{type(error).__name__}: {error}"[:300]
     request_id = error.vendor_request_id if isinstance(error, ConnectorError) else ""
     values = _AFTER[action](hub, tx, row, error, summary, now)
-    if deliveries.settle(tx, row.id, token=token, **values) is None:
+    after = deliveries.settle(tx, row.id, token=token, **values)
+    if after is None:
         return
     deliveries.end_attempt(tx, row, now=now, outcome=action, summary=summary, detail=trace, request_id=request_id)
     retry.blame_connection(hub, tx, row.connection, error, now=now)
@@ -62,6 +63,7 @@ def settle(
         log.error("delivery %s at %s is parked, this is a bug of its plugin: %s", row.id, row.connection, summary)
     if values["state"] == "parked":
         _tell_parked(hub, tx, row, summary, now=now)
+    redact.follow(hub, tx, after)
 
 
 def _accepted(hub: Hub, tx: Tx, row: Row[Any], outcome: Accepted, *, token: str) -> None:
@@ -165,14 +167,18 @@ def received(
         "receipt": receipt.model_dump(mode="json"),
         "network": body.network if isinstance(body, Reply) else None,
     }
+    after: Row[Any] | None
     if token is None:
-        deliveries.change(tx, row.id, **values)
-    elif deliveries.settle(tx, row.id, token=token, **values) is None:
+        after = deliveries.change(tx, row.id, **values)
+    else:
+        after = deliveries.settle(tx, row.id, token=token, **values)
+    if after is None:
         return
     deliveries.end_attempt(tx, row, now=now, outcome="done", request_id="")
     connections.succeeded(tx, row.connection, now=now)
     if row.verb in _RECEIVED:
         _RECEIVED[row.verb](hub, tx, row, body, receipt, now)
+    redact.follow(hub, tx, after)
 
 
 def _opened(hub: Hub, tx: Tx, row: Row[Any], body: OpenTicket, receipt: Receipt, now: datetime) -> None:
@@ -223,6 +229,11 @@ def _link_ours(tx: Tx, row: Row[Any], link: Row[Any], comment_id: str, *, public
     )
 
 
+def _redacted(hub: Hub, tx: Tx, row: Row[Any], body: Any, receipt: Receipt, now: datetime) -> None:
+    told = {"message": row.message_id, "record": body.record_id}
+    tickets.add_event(tx, row.ticket_id, "redacted_there", now=now, actor=row.connection, **told)
+
+
 def _published(hub: Hub, tx: Tx, row: Row[Any], body: Reply, receipt: Receipt, now: datetime) -> None:
     if row.message_id is not None and body.part == 1:
         messages.was_published(
@@ -242,6 +253,7 @@ _RECEIVED: dict[str, Any] = {
     "open_ticket": _opened,
     "add_comment": _commented,
     "update_fields": _updated,
+    "redact_comment": _redacted,
     "reply": _published,
 }
 
@@ -277,5 +289,7 @@ def looked(hub: Hub, tx: Tx, row: Row[Any], outcome: Found | Accepted | CannotTe
         deliveries.settle(tx, row.id, token=token, looks=looks, due_at=now + retry.backoff(hub, looks), reason=reason)
         return
     why = f"{deliveries.HELD_BY_UNKNOWN}nobody can tell whether it arrived ({reason})"
-    if deliveries.settle(tx, row.id, token=token, state="parked", looks=looks, reason=why) is not None:
+    after = deliveries.settle(tx, row.id, token=token, state="parked", looks=looks, reason=why)
+    if after is not None:
         _tell_parked(hub, tx, row, why, now=now)
+        redact.follow(hub, tx, after)

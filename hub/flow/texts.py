@@ -7,6 +7,12 @@ NOTES = {
         "en": "Your answer was NOT published on {network}: {reason}\nWhat you can do: {next_step}",
         "it": "La tua risposta NON è stata pubblicata su {network}: {reason}\nCosa puoi fare: {next_step}",
     },
+    "late": {
+        "en": "NOT on {network} yet: {reason}. Your answer is kept and goes out by itself as soon as it can; there is "
+        "nothing to type again. Another note says when it is published.",
+        "it": "NON ancora su {network}: {reason}. La tua risposta è conservata ed esce da sola appena possibile; non "
+        "c'è nulla da riscrivere. Un'altra nota dirà quando è pubblicata.",
+    },
     "draft": {
         "en": "Draft. This would be published on {network} as an answer to {to}:\n\n{text}\n\n"
         "To publish it, use the macro “{macro}” or add the tag {tag}. To withdraw it, write a better one or leave "
@@ -14,6 +20,12 @@ NOTES = {
         "it": "Bozza. Questo sarebbe pubblicato su {network} in risposta a {to}:\n\n{text}\n\n"
         "Per pubblicarla, usa la macro «{macro}» o aggiungi il tag {tag}. Per ritirarla, scrivine una migliore o "
         "lasciala.",
+    },
+    "draft_copy": {
+        "en": "Many copies of one answer went out already; networks take more of them for spam. This one waits, for "
+        "{to} on {network}:\n\n{text}\n\nTo publish it, use the macro “{macro}” or add the tag {tag}.",
+        "it": "Sono già uscite molte copie di una stessa risposta; le reti prendono le altre per spam. Questa attende, "
+        "per {to} su {network}:\n\n{text}\n\nPer pubblicarla, usa la macro «{macro}» o aggiungi il tag {tag}.",
     },
     "draft_again": {
         "en": "Draft. It replaces the draft that was waiting. This would be published on {network} as an answer to "
@@ -55,6 +67,18 @@ NOTES = {
     "customer_deleted": {
         "en": "The customer deleted this message on {network}:\n\n{text}",
         "it": "Il cliente ha cancellato questo messaggio su {network}:\n\n{text}",
+    },
+    "redacted_but_published": {
+        "en": "Your comment was redacted. What was published from it on {network} can still be read: {where}\nIf it "
+        "must go there too, delete it there by hand.",
+        "it": "Il tuo commento è stato oscurato. Quello che ne è stato pubblicato su {network} si legge ancora: {where}"
+        "\nSe deve sparire anche di là, cancellalo di là a mano.",
+    },
+    "edited_after_redaction": {
+        "en": "The customer edited a message that had been redacted. The new words are not shown here, for they may "
+        "bring the old ones back. On {network} they are here: {where}",
+        "it": "Il cliente ha modificato un messaggio che era stato oscurato. Il nuovo testo non è riportato qui, "
+        "perché potrebbe contenere ancora il vecchio. Su {network} è qui: {where}",
     },
     "said_natively": {
         "en": "The company answered on {network} itself:",
@@ -110,10 +134,40 @@ NOTES = {
         "it": "Questo profilo non è unito a nessun altro: non c'è nulla da annullare.",
     },
     "command_parted": {
-        "en": "Parted: the customer is now {person} on {network} alone. Correct the requester of this record by "
-        "hand if it shows somebody else.",
-        "it": "Separati: il cliente ora è solo {person} su {network}. Se la richiesta mostra un altro richiedente, "
-        "correggilo a mano.",
+        "en": "Parted: {person} on {network} and {others} are different customers again.",
+        "it": "Separati: {person} su {network} e {others} sono di nuovo clienti diversi.",
+    },
+    "command_requester": {
+        "en": "This request is now of {person} on {network}: the hub asks the helpdesk to show them as its requester.",
+        "it": "Questa richiesta ora è di {person} su {network}: l'hub chiede all'helpdesk di mostrarlo come "
+        "richiedente.",
+    },
+    "person_proposed": {
+        "en": "Perhaps one customer: {person}, who writes here, and {other} on {network} {same}. The last request of "
+        "{other}: {code}.\nIf it is the same person, use the macro “{macro}” or add the tag {tag}: the hub then takes "
+        "both accounts for one customer. If not, do nothing: the hub does not ask again.",
+        "it": "Forse è lo stesso cliente: {person}, che scrive qui, e {other} su {network} {same}. L'ultima richiesta "
+        "di {other}: {code}.\nSe è la stessa persona, usa la macro «{macro}» o aggiungi il tag {tag}: l'hub considera "
+        "allora i due profili un solo cliente. Altrimenti non fare nulla: l'hub non lo chiede più.",
+    },
+    "command_nothing_proposed": {
+        "en": "The hub has proposed no other account for this request: nothing was joined.",
+        "it": "Per questa richiesta l'hub non ha proposto nessun altro profilo: non è stato unito nulla.",
+    },
+    "command_same_already": {
+        "en": "{person} and {other} are one customer already: nothing changed.",
+        "it": "{person} e {other} sono già lo stesso cliente: non è cambiato nulla.",
+    },
+    "command_joined": {
+        "en": "Joined: {person} on {network} and {other} on {other_network} are one customer from now on. “{macro}” "
+        "takes it back.",
+        "it": "Uniti: {person} su {network} e {other} su {other_network} d'ora in poi sono un solo cliente. «{macro}» "
+        "lo annulla.",
+    },
+    "command_joined_more": {
+        "en": "The hub proposed {number} more for this request. If they are right too, give the command again.",
+        "it": "Per questa richiesta l'hub ne ha proposti altri {number}. Se anche quelli sono giusti, ripeti il "
+        "comando.",
     },
     "command_draft_first": {
         "en": "The answer is still a draft. Send it first with the tag {tag}, then publish it to all.",
@@ -195,6 +249,20 @@ NEXT_STEPS = {
 }
 
 REASONS = {
+    "same_email": {
+        "en": "gave the same e-mail address ({data})",
+        "it": "hanno dato lo stesso indirizzo e-mail ({data})",
+    },
+    "same_phone": {
+        "en": "gave the same telephone number ({data})",
+        "it": "hanno dato lo stesso numero di telefono ({data})",
+    },
+    "late_silent": {
+        "en": "everything that the company says on networks is halted for now",
+        "it": "tutto ciò che l'azienda dice sulle reti è fermo per ora",
+    },
+    "late_paused": {"en": "the connection is switched off for now", "it": "la connessione è spenta per ora"},
+    "late_down": {"en": "the network takes nothing from us just now", "it": "la rete ora non accetta nulla da noi"},
     "no_conversation": {"en": "the post is no longer there", "it": "il post non c'è più"},
     "window_closed": {"en": "the time to answer is over", "it": "il tempo per rispondere è scaduto"},
     "personal_data": {
@@ -231,7 +299,7 @@ def note(name: str, language: str, **values: object) -> str:
 
 
 def reason(name: str, language: str, **values: object) -> str:
-    """Why something was not done."""
+    """Why something was not done, or why it is thought."""
     return _pick(REASONS[name], language).format(**values)
 
 

@@ -151,6 +151,8 @@ def _fold(older: UpdateFields, newer: UpdateFields) -> UpdateFields:
             "priority": newer.priority or older.priority,
             "group": newer.group or older.group,
             "agent": newer.agent or older.agent,
+            "category": newer.category or older.category,
+            "requester": newer.requester or older.requester,
             "tags_add": tuple(dict.fromkeys(tag for tag in (*older.tags_add, *newer.tags_add) if tag not in removed)),
             "tags_remove": tuple(
                 dict.fromkeys(tag for tag in (*older.tags_remove, *newer.tags_remove) if tag not in newer.tags_add)

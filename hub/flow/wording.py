@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
+_TITLE = 80
 _QUOTE_HEADER = re.compile(
     r"^(On .{5,80} wrote:|Il .{5,80} ha scritto:|-{2,} ?(Original Message|Messaggio originale).*)$", re.IGNORECASE
 )
@@ -81,3 +82,9 @@ def _luhn(digits: str) -> bool:
         value = int(digit) * (2 if place % 2 else 1)
         total += value - 9 if value > 9 else value
     return total % 10 == 0
+
+
+def first_words(text: str) -> str:
+    """The first words of a text, at most 80 characters."""
+    words = " ".join(text.split())
+    return words if len(words) <= _TITLE else words[: _TITLE - 1].rsplit(" ", 1)[0] + "…"

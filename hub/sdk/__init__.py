@@ -1,6 +1,6 @@
 """The only door a plugin may import. Everything a vendor needs to write a connector is re-exported here."""
 
-from hub.sdk.commands import COMMANDS, Command, Words, category_tag
+from hub.sdk.commands import COMMANDS, Command, Words, category_tag, in_language
 from hub.sdk.connecting import (
     PROOF,
     AsksConsent,
@@ -90,7 +90,17 @@ from hub.sdk.sources import (
     RepliesInPublic,
     Source,
 )
-from hub.sdk.toolbox import FetchesMedia, HttpSession, Media, Toolbox, Vault, failure_of_transport, rate_limited
+from hub.sdk.toolbox import (
+    CategoryName,
+    FetchesMedia,
+    House,
+    HttpSession,
+    Media,
+    Toolbox,
+    Vault,
+    failure_of_transport,
+    rate_limited,
+)
 from hub.sdk.webhooks import WebhookReply, WebhookRequest, check_age, check_hmac_sha256
 
 __all__ = [
@@ -112,6 +122,7 @@ __all__ = [
     "Backfills",
     "BaseUrl",
     "CannotTell",
+    "CategoryName",
     "Choice",
     "CleansUp",
     "Command",
@@ -144,6 +155,7 @@ __all__ = [
     "Hint",
     "HistoryPage",
     "HoldsTokens",
+    "House",
     "HttpSession",
     "Identity",
     "Kind",
@@ -211,6 +223,7 @@ __all__ = [
     "check_hmac_sha256",
     "failure_of_transport",
     "hookimpl",
+    "in_language",
     "listener_url",
     "model_validator",
     "moment",

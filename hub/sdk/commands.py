@@ -27,6 +27,11 @@ class Words(Value):
         return self.it if language.replace("_", "-").partition("-")[0].casefold() == "it" else self.en
 
 
+def in_language(text: str | Words, language: str) -> str:
+    """``text`` in ``language``; one that is no :class:`Words` is the same in all."""
+    return text if isinstance(text, str) else text.in_language(language)
+
+
 class Command(Value):
     """One thing an agent can say. ``tag`` gives it; with ``takes_category`` it is only the tag's beginning.
 
@@ -77,6 +82,15 @@ WRONG_PERSON = Command(
         it="Questo profilo non appartiene a quel cliente: l'hub li separa di nuovo.",
     ),
 )
+SAME_PERSON = Command(
+    name="same_person",
+    tag="sch-same-person",
+    title=Words(en="Same person", it="Stessa persona"),
+    description=Words(
+        en="The hub's note is right: both accounts belong to one customer. “Wrong person” takes it back.",
+        it="La nota dell'hub è giusta: i due profili sono dello stesso cliente. “Persona sbagliata” lo annulla.",
+    ),
+)
 PUBLISH_TO_ALL = Command(
     name="publish_to_all",
     tag="sch-publish-to-all",
@@ -122,6 +136,7 @@ COMMANDS: tuple[Command, ...] = (
     NOT_FOR_US,
     OTHER_CATEGORY,
     WRONG_PERSON,
+    SAME_PERSON,
     PUBLISH_TO_ALL,
     STOP_UPDATES,
     ASK_AGAIN,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
+from hub.sdk.commands import Words
 from hub.sdk.deliveries import Absent, Accepted, Account, CannotTell, Delivery, Found, Receipt
 from hub.sdk.errors import ConnectorError
 from hub.sdk.messages import AnyEvent, Attachment, Event, Page, Value
@@ -189,13 +190,15 @@ class SetupStep(Value):
 
     ``state``: ``done``, ``missing`` or ``unknown`` (our credentials cannot see it). ``by`` says who does it: the hub
     (``apply_setup`` does it) or a person, who follows ``instructions`` (text or commands, secrets by their names only).
-    ``optional``: the connection works without it.
+    ``optional``: the connection works without it. ``stays`` is what ``remove_setup`` leaves behind of what the hub made
+    ("it is switched off; its values stay"); empty: it goes whole.
     """
 
-    title: str
+    title: str | Words
     state: Literal["done", "missing", "unknown"]
     by: Literal["hub", "person"] = "hub"
-    instructions: str = ""
+    instructions: str | Words = ""
+    stays: str | Words = ""
     optional: bool = False
 
     @property
@@ -252,9 +255,10 @@ class ServesMedia(ABC):
 
     @abstractmethod
     def fetch_attachment(self, attachment: Attachment, *, max_bytes: int) -> Media:
-        """The bytes behind an attachment this connector reported.
+        """The file behind an attachment this connector reported.
 
-        Called when the other side asks ``toolbox.fetch_media`` for the attachment's ``ref``. Return the file. Raises
+        Called when the other side asks ``toolbox.fetch_media`` for the attachment's ``ref``. Return the file, open:
+        ``Media.of_answer`` takes it from a streamed answer and not into memory, the other side closes it. Raises
         ``Refused`` when it is gone or larger than ``max_bytes`` (do not read more than that); may raise
         ``TemporaryFailure``, ``RateLimited``, ``AuthenticationFailed``. Since plugin API 1.
         """

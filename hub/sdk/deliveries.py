@@ -86,7 +86,11 @@ class AddComment(Value):
 
 
 class UpdateFields(Value):
-    """Set fields. ``None`` and empty leave a field alone. ``proofs`` and ``note`` go out as one internal note."""
+    """Set fields. ``None`` and empty leave a field alone. ``proofs`` and ``note`` go out as one internal note.
+
+    ``category`` goes wherever the connector keeps the category (a field, a tag); ``requester`` is whose record it is
+    from now on, where the helpdesk can change that.
+    """
 
     verb: Literal["update_fields"] = "update_fields"
     ticket: TicketView
@@ -95,6 +99,8 @@ class UpdateFields(Value):
     priority: Priority | None = None
     group: str = ""
     agent: str = ""
+    category: str = ""
+    requester: Identity | None = None
     tags_add: tuple[str, ...] = ()
     tags_remove: tuple[str, ...] = ()
     fields: dict[str, str] = Field(default_factory=dict)

@@ -79,5 +79,6 @@ class ReportsAgents(ABC):
         """Every agent who may get tickets, as of now.
 
         Called every few minutes while ``assign`` is ``agent``. A few calls, whatever the number of agents. Return
-        them. May raise our errors; the hub then goes on with what it knew. Since plugin API 1.
+        them. May raise our errors (``Refused`` for a right that is missing: it pauses nothing); the hub then goes on
+        with what it knew. Since plugin API 1.
         """

@@ -197,7 +197,10 @@ class Agent(Value):
 class Comment(Value):
     """One comment of a helpdesk record. ``automatic`` is true for triggers, automations, merges, out-of-office.
 
-    ``origin`` is the delivery key when the vendor carries it back to us, else empty.
+    ``origin`` is the delivery key when the vendor carries it back to us, else empty. ``copied_from`` is the record (a
+    problem) from which the helpdesk itself copied an agent's words into this one; ``author`` is that agent then, and
+    ``automatic`` false. ``redacted`` says that the helpdesk removed words or files from it for good: the hub forgets
+    them too. Each further redaction needs an ``event_key`` of its own.
     """
 
     id: Text
@@ -210,6 +213,8 @@ class Comment(Value):
     created_at: datetime
     attachments: tuple[Attachment, ...] = ()
     origin: Text = ""
+    copied_from: Text = ""
+    redacted: bool = False
 
 
 class CommentSeen(Event):
@@ -221,7 +226,11 @@ class CommentSeen(Event):
 
 
 class RecordChanged(Event):
-    """The fields of a helpdesk record as they are now. ``None`` means "not reported", never "empty"."""
+    """The fields of a helpdesk record as they are now. ``None`` means "not reported", never "empty".
+
+    ``category`` is the hub's name of it (empty: none, or one the hub does not know). ``problem`` is the id of the
+    record whose incident this one is (empty: of none): one cause, many who report it.
+    """
 
     type: Literal["record"] = "record"
     record_id: Text
@@ -233,6 +242,8 @@ class RecordChanged(Event):
     tags: tuple[str, ...] | None = None
     assignee: Agent | None = None
     group: str | None = None
+    category: str | None = None
+    problem: Text | None = None
     version: Text = ""
     deleted: bool = False
     merged_into: str = ""

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, Protocol
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Literal, Protocol, Self
 
 import requests
 from requests.adapters import HTTPAdapter
 
+from hub.sdk.commands import Words
 from hub.sdk.errors import OutcomeUnknown, RateLimited, Refused, TemporaryFailure
+from hub.sdk.messages import Value
 from hub.sdk.wire import NotConnected, Wire
 
 DEFAULT_TIMEOUT = (5.0, 20.0)
@@ -158,26 +164,127 @@ class Vault(Protocol):
         """The current value if it is no longer ``stale``; else call ``renew`` once, whoever asks, and store it."""
 
 
+CHUNK = 64 * 1024
+IN_MEMORY = 1024 * 1024
+"""What a file may have there; a larger one goes to the system's folder for temporary files."""
+MOST_SECONDS_TO_SEND = 20.0
+"""For one file, so that fetching it, sending it and the call that uses it end within a delivery's lease. The session's
+timeout counts anew for each piece."""
+
+
 @dataclass(frozen=True, slots=True)
 class Media:
-    """The bytes of a picture or file. ``mime_type`` is what the server said, without parameters."""
+    """A picture or file: ``size`` bytes in ``file``, which stands at its start. ``mime_type`` is what the server said,
+    without parameters.
 
-    content: bytes
+    Who asked for it closes it (``with toolbox.fetch_media(...) as media:``), and nothing is left on the disk. It is a
+    request's body as it is: ``http.post(url, data=media)`` sends it piece by piece, with its Content-Length, and from
+    its start each time. Sending raises ``TemporaryFailure`` when it takes longer than 20 seconds in all.
+    """
+
+    file: IO[bytes]
+    size: int
     mime_type: str
     name: str
+
+    @classmethod
+    def of(cls, content: bytes, mime_type: str, name: str) -> Self:
+        """What is in memory already."""
+        return cls(BytesIO(content), len(content), mime_type, name)
+
+    @classmethod
+    def of_answer(cls, response: requests.Response, *, max_bytes: int, name: str) -> Self:
+        """The body of an answer that was asked for with ``stream=True``, in memory up to 1 MiB and then on disk.
+
+        Raises ``Refused`` when it is larger than ``max_bytes`` (more is not read), ``TemporaryFailure`` when there is
+        no room for it here, and what ``requests`` raises when it is cut; nothing stays on the disk then.
+        """
+        told = response.headers.get("Content-Length", "")
+        if told.isdecimal() and int(told) > max_bytes:
+            raise Refused(f"the file is larger than {max_bytes} bytes")
+        file, size = SpooledTemporaryFile(max_size=IN_MEMORY), 0  # noqa: SIM115 - the caller closes it
+        try:
+            for chunk in response.iter_content(CHUNK):
+                size += len(chunk)
+                if size > max_bytes:
+                    raise Refused(f"the file is larger than {max_bytes} bytes")
+                _put(file, chunk)
+            file.seek(0)
+        except BaseException:
+            with suppress(OSError):  # what a full disk did not take is written once more
+                file.close()
+            raise
+        mime_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return cls(file, size, mime_type, name)
+
+    @property
+    def content(self) -> bytes:
+        """All of it at once: for what is small."""
+        self.file.seek(0)
+        content = self.file.read()
+        self.file.seek(0)
+        return content
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        until = time.monotonic() + MOST_SECONDS_TO_SEND
+        self.file.seek(0)
+        while chunk := self.file.read(CHUNK):
+            if time.monotonic() > until:
+                raise TemporaryFailure("the file takes too long to send")
+            yield chunk
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back memory and disk."""
+        self.file.close()
+
+
+def _put(file: IO[bytes], chunk: bytes) -> None:
+    try:
+        file.write(chunk)
+    except OSError as error:
+        raise TemporaryFailure("there is no room for a file here", detail=str(error)) from error
 
 
 class FetchesMedia(Protocol):
     """Fetches a file that a message points at."""
 
     def __call__(self, url: str, *, max_bytes: int) -> Media:
-        """The file at ``url``. Raises ``Refused`` when the address is not public, the file is gone or larger than
-        ``max_bytes``; ``TemporaryFailure`` when it cannot be had now. Needs no login: sends no credentials."""
+        """The file at ``url``, the caller's to close. Raises ``Refused`` when the address is not public, the file is
+        gone or larger than ``max_bytes``; ``TemporaryFailure`` when it cannot be had now. Needs no login: sends no
+        credentials."""
 
 
 def no_media(url: str, *, max_bytes: int) -> Media:
     """Refuses every file: the default of a toolbox made outside the hub."""
     raise Refused("no files can be fetched here")
+
+
+class CategoryName(Value):
+    """One category of the hub, and what people call it."""
+
+    name: str
+    label: Words
+
+
+class House(Value):
+    """What a connection may know of the hub it works for, to furnish the vendor's side: the language its people speak,
+    the categories, and the groups of the teams that work in this connection."""
+
+    language: Literal["en", "it"] = "en"
+    categories: tuple[CategoryName, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+EMPTY_HOUSE = House()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,3 +301,4 @@ class Toolbox:
     public_url: str = ""
     made_at: datetime | None = None
     fetch_media: FetchesMedia = no_media
+    house: House = EMPTY_HOUSE

@@ -20,7 +20,8 @@ SINK_VERBS = ("open_ticket", "add_comment", "update_fields")
 
 @dataclass(frozen=True, slots=True)
 class CertificateView:
-    """One comparison as people see it. ``left`` is what was not put right; ``agrees`` when both sides are the same."""
+    """One comparison as people see it. ``left`` is what was not put right; ``agrees`` when both sides are the same.
+    ``young`` is what differed and was too young to count: it may still have been on its way."""
 
     id: int
     connection: str
@@ -30,6 +31,7 @@ class CertificateView:
     records: int
     comments: int
     moving: int
+    young: int
     found: int
     repaired: int
     differences: tuple[dict[str, str], ...]

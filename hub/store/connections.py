@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, select, text, update
 
 from hub.store import rows
 from hub.store import tables as t
@@ -154,23 +154,32 @@ def save_cursor(tx: Tx, name: str, value: dict[str, Any], *, version: int | None
 
 
 def open_alarm(tx: Tx, name: str, kind: str, *, text: str, now: datetime) -> bool:
-    """Open an alarm; True when none of this kind was open for the connection."""
+    """Open an alarm; True when none of this kind was open for the connection. One that is open says this from now on;
+    nobody is told again."""
     values = {"connection": name, "kind": kind, "text": text, "opened_at": now}
-    is_open = (t.alarm.c.connection == name) & (t.alarm.c.kind == kind) & t.alarm.c.closed_at.is_(None)
-    if tx.execute(select(t.alarm.c.id).where(is_open)).first() is not None:
-        return False
-    rows.insert(tx, t.alarm, values)
-    return True
+    found = tx.execute(select(t.alarm.c.id, t.alarm.c.text).where(_is_open(name, kind))).first()
+    if found is None:
+        rows.insert(tx, t.alarm, values)
+    elif found.text != text:
+        rows.change(tx, t.alarm, {"id": found.id}, {"text": text})
+    return found is None
 
 
 def close_alarm(tx: Tx, name: str, kind: str, *, now: datetime) -> bool:
     """Close the open alarm of this kind; True when there was one."""
-    result = tx.execute(
-        update(t.alarm)
-        .where(t.alarm.c.connection == name, t.alarm.c.kind == kind, t.alarm.c.closed_at.is_(None))
-        .values(closed_at=now)
-    )
+    result = tx.execute(update(t.alarm).where(_is_open(name, kind)).values(closed_at=now))
     return bool(result.rowcount)
+
+
+def drop_alarms(tx: Tx, name: str, *, now: datetime) -> None:
+    """Close a removed connection's alarms. Nobody is told that it works again: it does not."""
+    mine = (t.alarm.c.connection == name) & (t.alarm.c.told != "closed")
+    tx.execute(update(t.alarm).where(mine & t.alarm.c.closed_at.is_(None)).values(closed_at=now))
+    tx.execute(update(t.alarm).where(mine).values(told="closed"))
+
+
+def _is_open(name: str, kind: str) -> ColumnElement[bool]:
+    return (t.alarm.c.connection == name) & (t.alarm.c.kind == kind) & t.alarm.c.closed_at.is_(None)
 
 
 def alarms(connection: Connection, *, open_only: bool = True) -> Sequence[Row[Any]]:

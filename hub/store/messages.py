@@ -35,6 +35,11 @@ def by_id(connection: Connection, message_id: int) -> Row[Any]:
     return rows.one(connection, t.message, {"id": message_id})
 
 
+def find_by_id(connection: Connection, message_id: int) -> Row[Any] | None:
+    """One message, if there is one of this number."""
+    return rows.find(connection, t.message, {"id": message_id})
+
+
 def thread_key(connection: Connection, thread_id: int) -> str:
     """The vendor id of a thread."""
     return str(rows.one(connection, t.thread, {"id": thread_id}).vendor_id)

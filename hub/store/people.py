@@ -5,18 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, update
 
 from hub.sdk import Identity, Thread
-from hub.store import rows
+from hub.store import rows, same_person
 from hub.store import tables as t
 from hub.store.prepared import run
 from hub.store.upsert import insert_new
 from hub.store.writer import Tx
 
-_CUSTOMER_OF = select(t.customer_link.c.customer_id).where(
+CUSTOMER_OF = select(t.customer_link.c.customer_id).where(
     *rows.where(t.customer_link, "identity_id"), t.customer_link.c.undone_at.is_(None)
 )
+"""The customer of an identity; see :func:`hub.store.rows.at`."""
 
 
 def see_identity(tx: Tx, identity: Identity, *, now: datetime, contact: str | None = None) -> Row[Any]:
@@ -65,37 +66,100 @@ def customer_of(tx: Tx, identity_id: int) -> int | None:
     """The customer an identity belongs to now."""
     if identity_id in tx.customers:
         return tx.customers[identity_id]
-    row = run(tx.connection, _CUSTOMER_OF, rows.at({"identity_id": identity_id})).first()
+    row = run(tx.connection, CUSTOMER_OF, rows.at({"identity_id": identity_id})).first()
     return None if row is None else int(row[0])
 
 
-def part(tx: Tx, identity_id: int, *, evidence: str, now: datetime) -> int | None:
-    """Undo the joining of an identity with others: it goes back to the customer it had before, or to one of its own.
+def identities_of(connection: Connection, customer_id: int) -> list[int]:
+    """A customer's identities now, oldest first."""
+    link = t.customer_link.c
+    query = select(link.identity_id).where(link.customer_id == customer_id, link.undone_at.is_(None))
+    return list(connection.scalars(query.order_by(link.identity_id)))
 
-    ``evidence`` says who parted them. Return the customer it belongs to now; ``None`` when it is joined with no other.
+
+def accounts(tx: Tx, identity_id: int) -> list[int]:
+    """The identities of an identity's customer, itself among them."""
+    tx.write_later()
+    customer = customer_of(tx, identity_id)
+    return [identity_id] if customer is None else identities_of(tx.connection, customer)
+
+
+def join(tx: Tx, one: int, other: int, *, evidence: str, now: datetime) -> list[int]:
+    """Make two identities one customer, the older of theirs: what belongs to the other one moves, with its tickets.
+
+    ``evidence`` says why, and who said so. Return the identities that moved; none when they were one already.
     """
-    link = tx.execute(
-        select(t.customer_link).where(
-            t.customer_link.c.identity_id == identity_id, t.customer_link.c.undone_at.is_(None)
-        )
-    ).first()
-    if link is None:
-        return None
-    same = (t.customer_link.c.customer_id == link.customer_id, t.customer_link.c.identity_id != identity_id)
-    if tx.execute(select(t.customer_link.c.id).where(*same, t.customer_link.c.undone_at.is_(None))).first() is None:
-        return None
-    before = tx.execute(
-        select(t.customer_link.c.customer_id)
-        .where(t.customer_link.c.identity_id == identity_id, t.customer_link.c.customer_id != link.customer_id)
-        .order_by(t.customer_link.c.id.desc())
-    ).scalar()
-    rows.change(tx, t.customer_link, {"id": link.id}, {"undone_at": now})
-    name = as_identity(identity_by_id(tx.connection, identity_id)).label
-    customer = int(before or rows.insert_id(tx, t.customer, {"name": name, "created_at": now}))
-    values = {"customer_id": customer, "identity_id": identity_id, "evidence": evidence, "created_at": now}
+    tx.write_later()
+    mine, theirs = customer_of(tx, one), customer_of(tx, other)
+    if mine is None or theirs is None or mine == theirs:
+        return []
+    stays, goes = sorted((mine, theirs))
+    moved = identities_of(tx.connection, goes)
+    for identity_id in moved:
+        _move(tx, identity_id, stays, evidence=evidence, now=now)
+    _mark(tx, stays)
+    same_person.decide(tx, one, other, "joined", now=now)
+    return moved
+
+
+def part(tx: Tx, identity_id: int, *, evidence: str, now: datetime) -> list[int]:
+    """Undo the joining of an identity with others: who joined goes back to the customer they were before, with their
+    tickets. That is the identity, with those that came in the same join; or the others, where it is the one they
+    joined.
+
+    ``evidence`` says who parted them. Return the identities that moved; none when it is joined with no other.
+    """
+    tx.write_later()
+    customer = customer_of(tx, identity_id)
+    here = [] if customer is None else identities_of(tx.connection, customer)
+    if customer is None or len(here) < 2:
+        return []
+    paths = {one: _path(tx, one) for one in here}
+    guests = [one for one, path in paths.items() if len(path) > 1]
+    if identity_id in guests:
+        guests = [one for one in guests if _act(paths[one]) == _act(paths[identity_id])]
+    going = {one: int(paths[one][-2].customer_id) for one in guests}
+    if not going:  # nobody was anywhere else before
+        name = as_identity(identity_by_id(tx.connection, identity_id)).label
+        going = {identity_id: rows.insert_id(tx, t.customer, {"name": name, "created_at": now})}
+    for one, to in going.items():
+        _move(tx, one, to, evidence=evidence, now=now)
+        for other in paths.keys() - going.keys():
+            same_person.decide(tx, one, other, "parted", now=now)
+    for present in {customer, *going.values()}:
+        _mark(tx, present)
+    return list(going)
+
+
+def _path(tx: Tx, identity_id: int) -> list[Row[Any]]:
+    """How an identity came to its customer: the link to its first one, and each join since that was not undone."""
+    link = t.customer_link.c
+    path: list[Row[Any]] = []
+    for one in tx.execute(select(t.customer_link).where(link.identity_id == identity_id).order_by(link.id)):
+        known = [before.customer_id for before in path]
+        path = path[: known.index(one.customer_id) + 1] if one.customer_id in known else [*path, one]
+    return path
+
+
+def _act(path: list[Row[Any]]) -> tuple[Any, ...]:
+    """The join that made the last step: those who came together share it."""
+    return path[-1].evidence, path[-1].created_at
+
+
+def _move(tx: Tx, identity_id: int, customer_id: int, *, evidence: str, now: datetime) -> None:
+    link = t.customer_link.c
+    active = (link.identity_id == identity_id, link.undone_at.is_(None))
+    tx.execute(update(t.customer_link).where(*active).values(undone_at=now))
+    values = {"customer_id": customer_id, "identity_id": identity_id, "evidence": evidence, "created_at": now}
     rows.insert(tx, t.customer_link, values)
+    rows.change(tx, t.ticket, {"identity_id": identity_id}, {"customer_id": customer_id})
     tx.customers.pop(identity_id, None)
-    return customer
+
+
+def _mark(tx: Tx, customer_id: int) -> None:
+    """Keep with each of a customer's identities whether there are several."""
+    there = identities_of(tx.connection, customer_id)
+    tx.execute(update(t.identity).where(t.identity.c.id.in_(there)).values(joined=len(there) > 1))
 
 
 def as_identity(row: Row[Any]) -> Identity:

@@ -14,7 +14,7 @@ from hub.store import tables as t
 from hub.store.connections import open_alarm, pause, read_switch, set_switch, write_audit
 from hub.store.consents import doubt_setup
 from hub.store.secrets import Cipher, SecretUnreadable
-from hub.store.side_tables import backfill, consent, past_ticket
+from hub.store.side_tables import backfill, consent, own_secret, past_ticket, person_key
 from hub.store.writer import Store, Tx
 
 BATCH = 500
@@ -45,6 +45,7 @@ class Place:
 
 
 PAST_TICKETS = "past tickets"
+OWN_SECRETS = "the hub's own secrets"
 
 PLACES = (
     Place("credentials", t.vault, "ciphertext", ("connection", "name"), loses="row"),
@@ -53,6 +54,7 @@ PLACES = (
     Place(PAST_TICKETS, past_ticket, "content", ("id",), loses="row"),
     Place("consents under way", consent, "verifier", ("state",)),
     Place("consents under way", consent, "staged", ("state",)),
+    Place(OWN_SECRETS, own_secret, "ciphertext", ("name",), loses="row"),
 )
 
 BODIES = "collected data in deliveries"
@@ -126,6 +128,8 @@ def give_up(tx: Tx, cipher: Cipher | None, *, actor: str, now: datetime, only_co
     tx.execute(delete(t.switch).where(t.switch.c.name == KEY_CHECK))
     if PAST_TICKETS in counted:  # a bookmark behind tickets that are gone would never bring them back
         tx.execute(delete(backfill))
+    if OWN_SECRETS in counted:  # made with another secret, they would never be met again
+        tx.execute(delete(person_key))
     for name in sorted(bare):
         doubt_setup(tx, name, now=now)  # the webhook's secret was among the credentials
         text = f"its credentials went with the lost key: hub connections connect {name}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
 
 from hub.store import tables as t
+from hub.store.deliveries import NOT_ENDED
 
 LIVE = ("waiting", "claimed", "sending", "unknown")
 
@@ -83,3 +84,28 @@ def customer_words_kept_back(connection: Connection, ticket_id: int, sink: str, 
         t.message.c.id.in_(kept), t.message.c.direction == "inbound", t.message.c.deleted_at.is_(None)
     )
     return connection.execute(query.order_by(t.message.c.id)).all()
+
+
+def answers_waiting(
+    connection: Connection, sources: Collection[str], *, since: datetime, behind: int, most: int
+) -> Sequence[Row[Any]]:
+    """The ids of answers, above ``behind``, that wait to be published at ``sources`` and might have been since then."""
+    columns = t.delivery.c
+    query = select(columns.id).where(
+        columns.connection.in_(sources),
+        columns.state == "waiting",
+        NOT_ENDED,  # says nothing more, but is what the index is of
+        columns.verb == "reply",
+        columns.part == 1,
+        columns.message_id.is_not(None),
+        columns.ticket_id.is_not(None),
+        (columns.due_at <= since) | (columns.first_attempt_at <= since),
+        columns.id > behind,
+    )
+    return connection.execute(query.order_by(columns.id).limit(most)).all()
+
+
+def waits(connection: Connection, delivery_id: int) -> Row[Any] | None:
+    """A delivery, while it waits."""
+    columns = t.delivery.c
+    return connection.execute(select(t.delivery).where(columns.id == delivery_id, columns.state == "waiting")).first()

@@ -1,10 +1,11 @@
-"""The tables beside the flow: consents under way, a helpdesk's people and past, and what a comparison showed."""
+"""The tables beside the flow: consents under way, a helpdesk's people and past, what a comparison showed, and which
+accounts may be one customer."""
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, String, Table, Text, UniqueConstraint
 
-from hub.store.columns import BIG, Json, Utc, count, flag, identifier, only_if, text_column
+from hub.store.columns import BIG, Json, Utc, count, flag, identifier, only_if, ref, text_column
 from hub.store.tables import metadata
 
 consent = Table(  # a person was sent to a vendor's page and is expected back
@@ -87,10 +88,39 @@ certificate = Table(  # both sides counted and compared
     count("records"),
     count("comments"),
     count("moving"),  # records with something on its way: not compared
+    count("young"),  # what differed, and was too young to be called a difference
     count("found"),
     count("repaired"),
     Column("differences", Json),
     text_column("ours"),
     text_column("theirs"),
     Index("ix_certificate_connection_at", "connection", "at"),
+)
+
+own_secret = Table(  # random values the hub made for itself, encrypted
+    "own_secret",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("ciphertext", Text, nullable=False),
+    Column("created_at", Utc, nullable=False),
+)
+
+person_key = Table(  # who gave this e-mail address or telephone number: to be compared, never to be read
+    "person_key",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("identity_id", BIG, ForeignKey("identity.id"), primary_key=True),
+    Column("created_at", Utc, nullable=False),
+)
+
+person_pair = Table(  # two accounts of which somebody said, or may say, whether they are one customer
+    "person_pair",
+    metadata,
+    Column("low_id", BIG, ForeignKey("identity.id"), primary_key=True),
+    Column("high_id", BIG, ForeignKey("identity.id"), primary_key=True),
+    Column("state", String(8), nullable=False),  # proposed, joined, parted
+    ref("ticket_id", "ticket", index=True),  # where the hub proposed it
+    text_column("evidence"),
+    Column("proposed_at", Utc),
+    Column("decided_at", Utc),
 )

@@ -121,6 +121,7 @@ identity = Table(
     Column("kind", String(10), nullable=False, default="person"),
     text_column("organisation"),
     Column("contact", Text),  # e-mail addresses and phones, encrypted
+    flag("joined"),  # its customer has other identities too: told here, so that those of most cost no question
     Column("created_at", Utc, nullable=False),
     UniqueConstraint("network", "vendor_id"),
 )
@@ -330,6 +331,7 @@ delivery = Table(
     Column("answer", String(200)),  # the answer a part belongs to
     Column("part", Integer, nullable=False, default=1),
     flag("by_person"),
+    flag("to_redact"),  # its message was redacted: its words go when it ends
     count("attempts"),
     count("looks"),
     Column("created_at", Utc, nullable=False),

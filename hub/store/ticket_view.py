@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
 
-from hub.store import messages, tickets
+from hub.store import messages, people, tickets
 from hub.store import tables as t
 from hub.store.secrets import SecretUnreadable
 
@@ -75,7 +75,7 @@ class DecisionView:
 @dataclass(frozen=True, slots=True)
 class MessageView:
     """One thing said. ``side`` is who said it: ``customer`` or ``company``. ``not_published`` is why a public comment
-    of the helpdesk did not reach the customer (so far); empty when it did."""
+    of the helpdesk did not reach the customer (so far); empty when it did. ``id`` is for ``hub ticket redact``."""
 
     id: int
     side: str
@@ -91,6 +91,7 @@ class MessageView:
     created_at: datetime
     edited_at: datetime | None
     deleted_at: datetime | None
+    redacted: bool
     revisions: tuple[RevisionView, ...]
     deliveries: tuple[DeliveryView, ...]
     decisions: tuple[DecisionView, ...]
@@ -134,7 +135,8 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class TicketDetail:
-    """A ticket with both sides. ``fields_readable`` is false when they were encrypted under another key."""
+    """A ticket with both sides. ``fields_readable`` is false when they were encrypted under another key; ``joined`` are
+    the customer's other accounts, as (name, network)."""
 
     code: str
     uid: str
@@ -157,6 +159,7 @@ class TicketDetail:
     requester: str
     requester_handle: str
     requester_url: str
+    joined: tuple[tuple[str, str], ...]
     created_at: datetime
     updated_at: datetime
     solved_at: datetime | None
@@ -205,6 +208,7 @@ def ticket(connection: Connection, code: str, decrypt: Callable[[str | None], An
         requester=author.display_name or author.handle or author.vendor_id,
         requester_handle=author.handle,
         requester_url=author.profile_url,
+        joined=_joined(connection, row) if author.joined else (),
         created_at=row.created_at,
         updated_at=row.updated_at,
         solved_at=row.solved_at,
@@ -212,13 +216,19 @@ def ticket(connection: Connection, code: str, decrypt: Callable[[str | None], An
         automation_stopped=row.automation_stopped,
         threads=_threads(connection, row.id),
         records=_records(connection, row.id),
-        messages=_messages(connection, row.id, deliveries, decisions, _refusals(timeline)),
+        messages=_messages(connection, row.id, deliveries, decisions, _refusals(timeline), _redacted(timeline)),
         events=tuple(
             EventView(id=one.id, at=one.at, kind=one.kind, actor=one.actor, data=one.data or {}) for one in timeline
         ),
         decisions=decisions,
         deliveries=deliveries,
     )
+
+
+def _joined(connection: Connection, row: Row[Any]) -> tuple[tuple[str, str], ...]:
+    others = [one for one in people.identities_of(connection, row.customer_id) if one != row.identity_id]
+    known = (people.as_identity(people.identity_by_id(connection, one)) for one in others)
+    return tuple((one.label, one.network) for one in known)
 
 
 def _fields(row: Row[Any], decrypt: Callable[[str | None], Any]) -> tuple[dict[str, str], bool]:
@@ -276,6 +286,7 @@ def _messages(
     deliveries: Iterable[DeliveryView],
     decisions: Iterable[DecisionView],
     refusals: Mapping[int, str],
+    redacted: set[int],
 ) -> tuple[MessageView, ...]:
     rows = messages.of_ticket(connection, ticket_id)
     revisions: dict[int, list[RevisionView]] = {}
@@ -297,12 +308,17 @@ def _messages(
             created_at=row.created_at,
             edited_at=row.edited_at,
             deleted_at=row.deleted_at,
+            redacted=row.id in redacted,
             revisions=tuple(revisions.get(row.id, ())),
             deliveries=tuple(one for one in deliveries if one.message_id == row.id),
             decisions=tuple(one for one in decisions if one.message_id == row.id),
         )
         for row in rows
     )
+
+
+def _redacted(timeline: Iterable[Row[Any]]) -> set[int]:
+    return {event.data["message"] for event in timeline if event.kind == "redacted" and event.data}
 
 
 def _refusals(timeline: Iterable[Row[Any]]) -> dict[int, str]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, select, update
 
-from hub.store import rows
+from hub.store import people, rows
 from hub.store import tables as t
 from hub.store.prepared import run
 from hub.store.upsert import insert_new
@@ -17,13 +17,24 @@ from hub.store.writer import Tx
 SAME_TICKET_WITHIN = timedelta(hours=24)
 REOPENS_WITHIN = timedelta(days=7)
 
-_OPEN_OF_CUSTOMER = (
-    select(t.ticket)
-    .where(*rows.where(t.ticket, "identity_id", "connection"), t.ticket.c.status != "closed")
-    .order_by(t.ticket.c.id.desc())
-    .limit(20)
+_link = t.customer_link.c
+_ACCOUNTS = select(_link.identity_id).where(
+    _link.customer_id == people.CUSTOMER_OF.correlate(None).scalar_subquery(), _link.undone_at.is_(None)
 )
-_TICKETS_HERE = select(t.conversation.c.ticket_id).where(*rows.where(t.conversation, "thread_id", "identity_id"))
+
+
+def _statements(*, joined: bool) -> tuple[Select[Any], Select[Any]]:
+    """An identity's tickets that are not closed, and those it has in a thread; ``joined``: its customer's."""
+
+    def whose(table: Table) -> ColumnElement[bool]:
+        return table.c.identity_id.in_(_ACCOUNTS) if joined else rows.where(table, "identity_id")[0]
+
+    there = select(t.ticket).where(whose(t.ticket), *rows.where(t.ticket, "connection"), t.ticket.c.status != "closed")
+    here = select(t.conversation.c.ticket_id).where(*rows.where(t.conversation, "thread_id"), whose(t.conversation))
+    return there.order_by(t.ticket.c.id.desc()).limit(20), here
+
+
+_STATEMENTS = {joined: _statements(joined=joined) for joined in (False, True)}
 _CHANGE = update(t.ticket).where(*rows.where(t.ticket, "id")).values(version=t.ticket.c.version + 1).returning(t.ticket)
 
 
@@ -44,21 +55,30 @@ def by_uid(connection: Connection, uid: str) -> Row[Any] | None:
 
 
 def for_message(
-    connection: Connection, *, thread_id: int, identity_id: int, source: str, private: bool, now: datetime
+    connection: Connection,
+    *,
+    thread_id: int,
+    identity_id: int,
+    source: str,
+    private: bool,
+    now: datetime,
+    joined: bool = False,
 ) -> tuple[Row[Any] | None, bool]:
     """The ticket a customer's new message belongs to, and whether it must be reopened; ``(None, False)``: a new one.
 
     Same thread and customer: its unsolved ticket, else one solved less than 7 days ago, reopened. Else the same
     identity on the same connection within 24 hours while the ticket is unsolved. What is private and what is public
     never share a ticket: an answer to the one must not appear under the other. What an agent called not ours takes in
-    what is added to its threads, however late, and is never reopened by it.
+    what is added to its threads, however late, and is never reopened by it. An
+    identity that is ``joined`` has part in the tickets of its customer's other identities.
     """
+    not_closed, in_this_thread = _STATEMENTS[joined]
     mine = rows.at({"identity_id": identity_id, "connection": source})
-    candidates = [row for row in run(connection, _OPEN_OF_CUSTOMER, mine).all() if row.private == private]
+    candidates = [row for row in run(connection, not_closed, mine).all() if row.private == private]
     if not candidates:
         return None, False
     in_thread = rows.at({"thread_id": thread_id, "identity_id": identity_id})
-    here = {row.ticket_id for row in run(connection, _TICKETS_HERE, in_thread)}
+    here = {row.ticket_id for row in run(connection, in_this_thread, in_thread)}
     for row in candidates:
         if row.id in here and row.status != "solved":
             return row, False
@@ -116,11 +136,6 @@ def conversations(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:
     """A ticket's conversations, oldest first."""
     query = select(t.conversation).where(t.conversation.c.ticket_id == ticket_id)
     return connection.execute(query.order_by(t.conversation.c.id)).all()
-
-
-def of_identity(tx: Tx, identity_id: int, *, customer_id: int) -> None:
-    """Give all tickets of an identity to this customer."""
-    rows.change(tx, t.ticket, {"identity_id": identity_id}, {"customer_id": customer_id})
 
 
 def happened(connection: Connection, ticket_id: int, kind: str) -> bool:

@@ -153,8 +153,8 @@ class _Recorded(BaseAdapter):
 def claim_problem(claim: Json, recordings: Path, today: date) -> str:
     """Why ``[proven_live]`` of a quality.toml may not say what it says; empty when it may, or says nothing.
 
-    It names ``date``, ``version`` and ``who``, and a recording of that day, in which nothing failed, lies in
-    ``recordings``.
+    It names ``date``, ``version`` and ``who``, and a recording of that day, in which something was said and nothing
+    failed, lies in ``recordings``.
     """
     if not claim:
         return ""
@@ -170,8 +170,8 @@ def claim_problem(claim: Json, recordings: Path, today: date) -> str:
     same = [one for one in found if str(one.told["started_at"]).startswith(day.isoformat())]
     if not same:
         return f"[proven_live] names {day}, and {recordings} holds no recording of that day"
-    if not any(one.told["plugin_version"] == claim["version"] and one.told["ok"] for one in same):
-        return f"no recording of {day} is a round of version {claim['version']} in which nothing failed"
+    if not any(one.told["plugin_version"] == claim["version"] and _holds(one.told) for one in same):
+        return f"no recording of {day} is a round of version {claim['version']} that spoke and in which nothing failed"
     return ""
 
 
@@ -198,6 +198,10 @@ def _reason(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def _holds(told: Json) -> bool:
+    return bool(told["ok"] and told.get("proven"))
 
 
 __all__ = ["Recording", "Replay", "ReplayDiffers", "claim_problem"]

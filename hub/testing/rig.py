@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -176,6 +176,8 @@ class Rig:
     def arrives(self, request: requests.PreparedRequest) -> requests.Response:
         """A request of the connector, on its way to the vendor through what is broken."""
         fault = self._broken.pop(len(self.calls), self._all_broken)
+        if isinstance(request.body, Iterable) and not isinstance(request.body, str | bytes):
+            request.body = b"".join(request.body)  # a streamed one, as the vendor gets it
         body: object = request.body or b""
         raw = body if isinstance(body, bytes) else str(body).encode()
         outcome = "no answer"

@@ -8,9 +8,10 @@ from typing import cast
 from flask import Blueprint, abort, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from hub.flow import control, parked
+from hub.flow import control, parked, redact
 from hub.sdk import ConnectorError
 from hub.store import views
+from hub.web.reasons import told
 from hub.web.running import Running
 from hub.web.sessions import ACTOR, login_required
 from hub.web.translation import label, say
@@ -80,7 +81,7 @@ def check_and_tell(name: str) -> None:
     except control.UnknownConnection:
         abort(404)
     except ConnectorError as error:
-        flash(say("flash.check_failed", why=error.summary), "error")
+        flash(say("flash.check_failed", why=told(error.summary)), "error")
     except Exception:
         log.exception("checking %s failed unexpectedly", name)
         flash(say("flash.check_broke"), "error")
@@ -127,4 +128,29 @@ def go_on(door: str, number: int, what: str) -> Response:
         flash(say("flash.not_parked"), "error")
         return here
     flash(say("flash.settled" if what == "discard" and settles else f"flash.{what}"), "done")
+    return here
+
+
+@blueprint.post("/tickets/<code>/messages/<int(max=9223372036854775807):number>/redact")
+@login_required
+def redact_message(code: str, number: int) -> Response:
+    """Forget a message's words for good, for a reason."""
+    here = redirect(url_for("console.ticket", code=code), 303)
+    if not _reason():
+        flash(say("item.reason_needed"), "error")
+        return here
+    try:
+        done = redact.redact(Running.here().hub, code, number, actor=ACTOR, reason=_reason())
+    except redact.NoSuchMessage:
+        abort(404)
+    by_hand, published = ", ".join(done.by_hand), ", ".join(done.published)
+    told = [
+        say("flash.redacted"),
+        say("flash.redacted_there", number=len(done.there)) if done.there else "",
+        say("flash.redacted_by_hand", comments=by_hand) if by_hand else "",
+        say("flash.redacted_title") if done.title else "",
+        say("flash.redacted_published", where=published) if published else "",
+        say("flash.redacted_going_out") if done.going_out else "",
+    ]
+    flash(" ".join(filter(None, told)), "done")
     return here

@@ -24,7 +24,19 @@ from hub.flow import reach
 from hub.flow.hub import Hub
 from hub.flow.receive import MAX_BODY
 from hub.store import StoreBusy, connections, reaching
-from hub.web import actions, callback, certificates, connect, console, hooks, schemas, sessions, showing, translation
+from hub.web import (
+    actions,
+    callback,
+    certificates,
+    connect,
+    console,
+    hooks,
+    removing,
+    schemas,
+    sessions,
+    showing,
+    translation,
+)
 from hub.web.running import Running
 
 log = logging.getLogger("hub.web")
@@ -60,6 +72,7 @@ def create_app(
         actions.blueprint,
         certificates.blueprint,
         connect.blueprint,
+        removing.blueprint,
         callback.blueprint,
         *blueprints,
     ):

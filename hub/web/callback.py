@@ -7,14 +7,22 @@ from flask import Blueprint, abort, current_app, make_response, redirect, render
 from werkzeug.wrappers import Response
 
 from hub.flow import connect
-from hub.flow.connect import ConsentOver
+from hub.flow.connect import ConsentOver, Outcome
 from hub.store import reaching
 from hub.web.running import Running
 from hub.web.sessions import check_origin, logged_in
-from hub.web.translation import language, say, texts
+from hub.web.translation import say
 from hub.web.way import to_vendor, way_of
 
-BACK = ("done", "choose", "other_account")
+BACK: dict[Outcome, str] = {
+    "done": "back.done",
+    "choose": "back.choose",
+    "other_account": "back.other_account",
+    "failed": "back.failed",
+    "expired": "over.expired",
+    "waiting": "back.asking",
+    "asking": "back.asking",
+}
 blueprint = Blueprint("connecting", __name__, url_prefix="/connect")
 
 
@@ -33,27 +41,28 @@ def come_back() -> Response:
             description=arguments.get("error_description", ""),
         )
     except ConsentOver as error:
-        said = f"over.{error.why}"
-    else:
-        said = f"back.{standing.outcome if standing.outcome in BACK else 'failed'}"
-        if standing.outcome == "refused":
-            said = refused(standing.detail)
-        if _console_here() and logged_in():
-            session["connecting"] = standing.connection
-    # On to a page without the code and the state: they are not to be kept in a history, nor sent a second time.
-    return redirect(url_for("connecting.tell", said=said), 303)
+        return redirect(url_for("connecting.tell_over", why=error.why), 303)
+    if _console_here() and logged_in():
+        session["connecting"] = standing.connection
+    # On to a page without the code and the state: they are not to be kept in a history, nor sent a second time. The
+    # consent's number tells how it stands, and to nobody who has not come back with its state.
+    return redirect(url_for("connecting.tell", number=standing.number), 303)
 
 
-@blueprint.get("/end")
-def tell() -> str:
-    """How it ended, and nothing about the connection."""
-    said = request.args.get("said", "")
-    if said.partition(".")[0] not in ("back", "over", "refused") or f"connect.{said}" not in texts(language()):
-        abort(404)
-    name = session.get("connecting") if _console_here() and logged_in() else None
-    link = url_for("connect.show", name=name) if name else ""
-    good = said in ("back.done", "back.choose")
-    return render_template("connect_back.html", words=texts(language())[f"connect.{said}"], good=good, link=link)
+@blueprint.get("/end/<number>")
+def tell(number: str) -> str | tuple[str, int]:
+    """How this consent ended, and nothing about the connection."""
+    try:
+        standing = connect.standing(Running.here().hub, number)
+    except ConsentOver as error:
+        return _ended(f"over.{error.why}"), 404
+    return _ended(refused(standing.detail) if standing.outcome == "refused" else BACK[standing.outcome])
+
+
+@blueprint.get("/over/<any(unknown, used, expired):why>")
+def tell_over(why: str) -> str:
+    """Why an address counts no longer."""
+    return _ended(f"over.{why}")
 
 
 @blueprint.get("/reach/<asked>")
@@ -93,6 +102,13 @@ def refused(detail: str) -> str:
     """The key of the words for a refusal."""
     code = detail.partition(":")[0]
     return f"refused.{code if code in connect.REFUSALS else 'other'}"
+
+
+def _ended(said: str) -> str:
+    name = session.get("connecting") if _console_here() and logged_in() else None
+    link = url_for("connect.show", name=name) if name else ""
+    good = said in ("back.done", "back.choose")
+    return render_template("connect_back.html", words=say(f"connect.{said}"), good=good, link=link)
 
 
 def _link_over(error: ConsentOver) -> tuple[str, int]:

@@ -14,6 +14,7 @@ from hub.sdk import SetsUp
 from hub.web.actions import check_and_tell
 from hub.web.callback import refused
 from hub.web.console import page
+from hub.web.reasons import told
 from hub.web.running import Running
 from hub.web.sessions import ACTOR, login_required
 from hub.web.translation import say
@@ -106,7 +107,7 @@ def prepare(name: str) -> Response:
     try:
         set_up.set_up(hub, name, cast("set_up.Act", act))
     except set_up.SetupFailed as error:
-        flash(say("connect.setup_failed", why=error), "error")
+        flash(say("connect.setup_failed", why=told(str(error))), "error")
     except Exception:
         log.exception("setting up %s failed unexpectedly", name)
         flash(say("flash.check_broke"), "error")
@@ -126,6 +127,11 @@ def refusal(detail: str) -> str:
     return say(f"connect.{refused(detail)}")
 
 
+def detail(standing: Standing) -> str:
+    """Who it is, or in the reader's words what went wrong."""
+    return told(standing.detail) if standing.outcome == "failed" else standing.detail
+
+
 def unconnected() -> list[str]:
     """The configured connections that could not start, by name."""
     return sorted(Running.here().hub.left_out)
@@ -133,7 +139,7 @@ def unconnected() -> list[str]:
 
 def install(app: Flask) -> None:
     """Give the templates these."""
-    app.jinja_env.globals.update(refusal=refusal, unconnected=unconnected, WHY_UNREACHED=set(reach.WORDS))
+    app.jinja_env.globals.update(refusal=refusal, detail=detail, unconnected=unconnected)
 
 
 def _show(name: str, link: str = "") -> str:
@@ -160,7 +166,7 @@ def _shown_standing(name: str) -> Standing:
 
 def _tell(standing: Standing) -> None:
     good = standing.outcome == "done"
-    flash(say(f"connect.now.{standing.outcome}", detail=standing.detail), "done" if good else "error")
+    flash(say(f"connect.now.{standing.outcome}", detail=detail(standing)), "done" if good else "error")
 
 
 def _back(name: str, place: str) -> Response:

@@ -6,12 +6,13 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 
-from hub.flow import radar
+from hub.flow import connect, radar
 from hub.sdk import ReceivesWebhooks
 from hub.store import connections, views
 from hub.store.tables import DELIVERY_STATES, INBOX_STATES
 from hub.web.running import Running
 from hub.web.sessions import login_required
+from hub.web.way import locked_out
 
 PAGE = 50
 STATES = {"inbox": INBOX_STATES, "outbox": DELIVERY_STATES}
@@ -60,6 +61,7 @@ def connection(name: str) -> str:
             read,
             one=one,
             connected=connected,
+            connect_again=one.paused == connect.REMOVED or locked_out(read, name, paused=bool(one.paused)),
             standing=radar.standings(hub, [name]).get(name),
             today=hub.now().date(),
             public_url=running.config.hub.public_url,

@@ -1,4 +1,5 @@
-"""The reasons the flow writes down, in the reader's language. What a vendor said stays in the vendor's words."""
+"""The sentences the flow writes down (reasons, alarms, errors), in the reader's language. What a vendor or its plugin
+said stays in their words, in quotation marks."""
 
 from __future__ import annotations
 
@@ -6,8 +7,11 @@ import re
 
 from hub.web.translation import label, language, say
 
+_DAY = r"(?P<moment>(?:on|today,|since) \d{4}-\d\d-\d\d)"
+_ERRORS = "AuthenticationFailed|ConfigurationError|OutcomeUnknown|RateLimited|Refused|TemporaryFailure"
+
 REASONS = {
-    re.compile(pattern): key
+    re.compile(pattern, re.DOTALL): key
     for pattern, key in (
         (r"observe mode: nothing is published", "why.observe_source"),
         (r"observe mode: nothing is written to this helpdesk", "why.observe_sink"),
@@ -36,19 +40,111 @@ REASONS = {
         (r"not published: (?P<why>.*)", "why.not_published"),
     )
 }
+"""Why something did not happen, at a ticket."""
+
+SENTENCES = {
+    re.compile(pattern, re.DOTALL): key
+    for pattern, key in (
+        (r"another account answers under this name: it was (?P<old>.*), now it is (?P<new>.*)", "told.another_account"),
+        (r"this machine's clock and the vendor's differ by (?P<number>-?\d+) s: set the clock", "told.clock"),
+        (r"1 difference between hub and helpdesk: (?P<command>hub reconcile \S+(?: --all)?)", "told.difference"),
+        (
+            r"(?P<number>\d+) differences between hub and helpdesk: (?P<command>hub reconcile \S+(?: --all)?)",
+            "told.differences",
+        ),
+        (
+            r"(?P<first>.*) \(without our mark, answers there go nowhere: (?P<records>.*) and more\)",
+            "told.not_ours_and_more",
+        ),
+        (r"(?P<first>.*) \(without our mark, answers there go nowhere: (?P<records>.*)\)", "told.not_ours"),
+        (r"(?P<first>fuse: .* deliveries in an hour for one ticket) \((?P<ticket>\S+)\)", "told.of_ticket"),
+        (
+            r"fuse: more than (?P<number>\d+) commands in an hour for one ticket \((?P<ticket>\S+)\); "
+            r"does a rule set the tags\?",
+            "told.fuse_commands",
+        ),
+        (r"(?P<name>[^;]+?) has ended and was not renewed: (?P<way>[^;]+)", "told.not_renewed"),
+        (r"(?P<name>[^;]+?) ended on (?P<at>[\d-]+ [\d:]+) UTC: (?P<way>[^;]+)", "told.ended"),
+        (r"(?P<name>[^;]+?) ends on (?P<at>[\d-]+ [\d:]+) UTC: (?P<way>[^;]+)", "told.ends"),
+        (r"the vendor refused to renew its tokens: (?P<way>[^;]+)", "told.renewal_refused"),
+        (r"connect again: (?P<command>hub connections connect \S+)", "told.connect_again"),
+        (r"put a new one into its settings", "told.new_one"),
+        (_DAY + r": (?P<vendor>.*)\. Instead: (?P<instead>.*) \((?P<source>\S+)\)", "told.retires_instead"),
+        (_DAY + r": (?P<vendor>.*) \((?P<source>\S+)\)", "told.retires"),
+        (r"on (?P<day>\d{4}-\d\d-\d\d)", "told.on_day"),
+        (r"today, (?P<day>\d{4}-\d\d-\d\d)", "told.today"),
+        (r"since (?P<day>\d{4}-\d\d-\d\d)", "told.since_day"),
+        (r"its credentials went with the lost key: (?P<command>hub connections connect \S+)", "told.key_lost"),
+        (
+            r"the connection was removed, or connected by another consent, before this one was through; nothing was "
+            r"kept",
+            "told.overtaken",
+        ),
+        (r"the hub that runs does not have this connection yet", "told.not_running_yet"),
+        (r"unexpected: (?P<name>\w+); the hub's log says more", "told.unexpected"),
+        (r"(?P<name>.*) asks for no consent: its credentials are settings", "told.no_consent"),
+        (r"removed", "told.removed"),
+        (r"paused by (?P<name>.*)", "told.paused_by"),
+        (r"no answer from the vendor \((?P<name>\w+)\)", "told.no_answer"),
+        (r"the vendor asks to slow down \(429\)", "told.slow_down"),
+        (r"is missing", "told.missing"),
+        (r"the environment variable (?P<name>\S+) is not set", "told.env_not_set"),
+        (r"the file (?P<name>.+) is empty", "told.file_empty"),
+        (r"must be a text, in quotes", "told.must_be_text"),
+        (r"must be a whole number, without quotes", "told.must_be_whole"),
+        (r"must be true or false, without quotes", "told.must_be_bool"),
+        (r"does not have the right form(?: \((?P<vendor>.*)\))?", "told.wrong_form"),
+        (r"unknown key; did you mean \"(?P<name>.+)\"\?", "told.unknown_key_near"),
+        (r"unknown key; known: (?P<names>.*)", "told.unknown_key"),
+        (rf"(?P<error>{_ERRORS}): (?P<vendor>.*)", "told.error"),
+    )
+}
+"""What an alarm, a pause or a failed step says."""
+
+_OWN = {**REASONS, **SENTENCES}
+_REWORDED = ("why.made_public", "told.error")
+"""Those said in other words in English, too."""
+_NEXT = re.compile(r"; (?=(?:on|today,|since) \d{4}-)")
 
 
 def why(reason: str) -> str:
     """The reason in the reader's language when it is one of the hub's own, else as it was written."""
-    if language() == "en" and not reason.startswith("an old internal note"):
-        return reason
-    for pattern, key in REASONS.items():
-        found = pattern.fullmatch(reason)
-        if found:
-            values = found.groupdict()
-            if "why" in values:
-                values["why"] = why(values["why"])
-            if "state" in values:
-                values["state"] = label("state", values["state"])
-            return say(key, **values)
-    return reason
+    return _own(reason) or reason
+
+
+def told(text: str) -> str:
+    """As :func:`why`; what is not the hub's own is in quotation marks."""
+    return _own(text) or (say("told.quoted", text=text) if text else "")
+
+
+def _own(text: str) -> str:
+    """What the hub says, said in the reader's language; empty for the words of others."""
+    parts = _NEXT.split(text)
+    if len(parts) == 1:
+        whole = _one(text)
+        if whole:
+            return whole
+        parts = text.split("; ")
+    said = [_one(part) for part in parts]
+    return "; ".join(said) if len(said) > 1 and all(said) else ""
+
+
+def _one(text: str) -> str:
+    for pattern, key in _OWN.items():
+        found = pattern.fullmatch(text)
+        if found is None:
+            continue
+        if language() == "en" and key not in _REWORDED:
+            return text
+        values = {name: value or "" for name, value in found.groupdict().items()}
+        for name in ("why", "first", "way", "moment"):  # a sentence within the sentence
+            if name in values:
+                values[name] = why(values[name])
+        for name in ("vendor", "instead"):
+            if name in values:
+                values[name] = told(values[name])
+        for name in ("state", "error"):
+            if name in values:
+                values[name] = label(name, values[name])
+        return say(key, **values)
+    return ""

@@ -10,12 +10,15 @@ from urllib.parse import urlencode
 from flask import Flask, request
 from markupsafe import Markup
 
-from hub.web.reasons import why
+from hub.configuration import Problem
+from hub.sdk import Words, in_language
+from hub.web.reasons import told, why
 from hub.web.running import Running
 from hub.web.sessions import csrf_token
 from hub.web.translation import language, say
 
-UNITS = (("d", 86400), ("h", 3600), ("min", 60))
+UNITS = (("d", 86400, 2), ("h", 3600, 1), ("min", 60, 1))
+"""Each with its seconds, and how many there must be to speak of it: "in 1 d" could be 47 hours."""
 
 
 def moment(value: datetime | None) -> Markup | str:
@@ -32,14 +35,26 @@ def ago(value: datetime | None) -> Markup | str:
         return say("word.never")
     seconds = int((Running.here().hub.now() - value).total_seconds())
     number, unit = abs(seconds), "s"
-    for name, size in UNITS:
-        if abs(seconds) >= size:
+    for name, size, least in UNITS:
+        if abs(seconds) >= size * least:
             number, unit = abs(seconds) // size, name
             break
     how_long = f"{number} {say(f'unit.{unit}')}"
     words = say("time.ago", time=how_long) if seconds >= 0 else say("time.in", time=how_long)
     exact = value.isoformat(timespec="seconds")
     return Markup('<time class="ago" datetime="{}" title="{}">{}</time>').format(exact, exact, words)
+
+
+def here(text: str | Words) -> str:
+    """A plugin's text in the reader's language, where it has both."""
+    return in_language(text, language())
+
+
+def problem(one: Problem) -> str:
+    """What is wrong in a file, in the reader's language where the hub says it."""
+    place = f"{one.file}: {one.path}" if one.path else one.file
+    example = f", {say('problem.example', example=one.example)}" if one.example else ""
+    return f"{place}: {why(one.message)}{example}"
 
 
 def web_url(value: str) -> str:
@@ -71,6 +86,14 @@ def here_with(**changes: Any) -> str:
 def install(app: Flask) -> None:
     """Give the templates these."""
     app.jinja_env.filters.update(
-        moment=moment, ago=ago, web_url=web_url, pretty=pretty, why=why, field_label=field_label
+        moment=moment,
+        ago=ago,
+        here=here,
+        web_url=web_url,
+        pretty=pretty,
+        problem=problem,
+        told=told,
+        why=why,
+        field_label=field_label,
     )
     app.jinja_env.globals.update(here_with=here_with, csrf_token=csrf_token)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+import tomllib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,12 +16,14 @@ from werkzeug.wrappers import Response
 from hub.configuration import Problem
 from hub.flow import connect, guide, reach, set_up
 from hub.flow.connect import Standing
-from hub.sdk import AsksConsent, ConnectorError, Guide, HoldsTokens, ReceivesWebhooks, SetsUp, TokenState
+from hub.sdk import AsksConsent, ConnectorError, Guide, GuideStep, HoldsTokens, ReceivesWebhooks, SetsUp, TokenState
 from hub.store import connections, views
+from hub.web.reasons import told
 from hub.web.running import Running
 from hub.web.translation import language, say
 
 log = logging.getLogger("hub.web.connect")
+_COMMAND = re.compile(r"\bhub (?:connections|config|plugins|init|run)\b")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,7 @@ class Way:
 
     name: str
     display_name: str
+    settings: frozenset[str]
     running: bool
     problems: tuple[Problem, ...]
     guide: Guide | None
@@ -52,6 +57,23 @@ class Way:
         return row is not None and bool(row.fingerprint) and row.health == "ok" and not row.gone and not self.locked_out
 
     @property
+    def for_colleague(self) -> Guide | None:
+        """The guide without what only the operator of the hub can do: commands, and settings of hub.toml."""
+        shown = self.guide
+        if shown is None:
+            return None
+        return shown.model_copy(update={"steps": tuple(one for one in shown.steps if not self._is_operators(one))})
+
+    def _is_operators(self, step: GuideStep) -> bool:
+        if _COMMAND.search(f"{step.text} {step.copy_text}"):
+            return True
+        try:
+            block = tomllib.loads(step.copy_text)
+        except tomllib.TOMLDecodeError:
+            return False
+        return bool(block) and block.keys() <= self.settings
+
+    @property
     def lost(self) -> bool:
         """True when it was connected once, and the hub has nothing left that the vendor lets in."""
         return self.locked_out and self.row is not None and bool(self.row.fingerprint)
@@ -67,14 +89,12 @@ def way_of(name: str) -> Way:
     with hub.store.read() as read:
         row = next((one for one in views.overview(read, hub.now()) if one.name == name), None)
         standing = connect.latest(hub, name)
-        alarmed = {one.kind for one in connections.alarms(read) if one.connection == name}
-    tokens = _tokens(name)
-    empty = tokens == () and name in hub.connected and hub.connected[name].has(HoldsTokens)
-    locked_out = empty or (row is not None and bool(row.paused) and "authentication" in alarmed)
+        lets_nobody_in = locked_out(read, name, paused=row is not None and bool(row.paused))
     takes = issubclass(connector, ReceivesWebhooks)
     return Way(
         name=name,
         display_name=connector.display_name,
+        settings=frozenset(connector.Settings.model_fields),
         running=name in hub.connected,
         problems=_problems(running, name),
         guide=_guide(running, name),
@@ -84,14 +104,23 @@ def way_of(name: str) -> Way:
         takes_webhooks=takes,
         public_url=hub.public_url,
         standing=standing,
-        tokens=tokens or (),
+        tokens=_tokens(name) or (),
         reached=reach.last(hub),
         plan=set_up.last_seen(hub, name),
         webhook=f"{hub.public_url}/hooks/{name}" if takes and hub.public_url else "",
         last_call=set_up.last_call(hub, name),
-        locked_out=locked_out,
+        locked_out=lets_nobody_in,
         row=row,
     )
+
+
+def locked_out(read: Any, name: str, *, paused: bool) -> bool:
+    """True when the hub has nothing that the vendor lets in: it lives by tokens and has none, or they are refused."""
+    hub = Running.here().hub
+    if name in hub.connected and hub.connected[name].has(HoldsTokens) and _tokens(name) == ():
+        return True
+    alarmed = {one.kind for one in connections.alarms(read) if one.connection == name}
+    return paused and "authentication" in alarmed
 
 
 def to_vendor(name: str, actor: str, *, else_to: Response) -> Response:
@@ -105,7 +134,7 @@ def to_vendor(name: str, actor: str, *, else_to: Response) -> Response:
     except connect.NoConsentNeeded:
         abort(404)
     except ConnectorError as error:
-        flash(say("connect.cannot_ask", why=set_up.without_secrets(hub, name, error.summary)), "error")
+        flash(say("connect.cannot_ask", why=told(set_up.without_secrets(hub, name, error.summary))), "error")
         return else_to
     # A page that goes on, not a redirect: browsers hold a form's redirects against form-action, and the vendor's own
     # login may lead through any number of other addresses.

@@ -126,6 +126,7 @@ def assemble(
         proxy=config.http.proxy,
         ca_file=config.http.ca_file,
         local_media=config.http.local_media,
+        media_hosts=config.http.media_hosts,
         left_out={name: one for name, one in config.connections.items() if one.enabled and name in broken},
     )
     return Assembled(hub, problems)

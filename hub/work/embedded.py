@@ -115,6 +115,7 @@ class Embedded:
         while not self._stop.wait(1.0):
             try:
                 self.engine.staff()
+                self.engine.late.step()
                 while not self._stop.is_set() and self.engine.nightly.step():
                     pass
             except Exception:

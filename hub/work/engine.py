@@ -9,6 +9,7 @@ from hub.configuration import Alerts
 from hub.flow import alert, check, deliver, poll, staff, take
 from hub.flow.certify import Nightly
 from hub.flow.hub import Hub
+from hub.flow.late import Late
 from hub.flow.radar import Radar
 from hub.sdk.connectors import Delivers, Polls
 from hub.store import Tx, connections, deliveries, inbox
@@ -29,6 +30,7 @@ class Engine:
         self.nightly = Nightly(hub, reconcile_at)
         self._staff_after = {name: hub.now() for name in staff.sinks(hub)}
         self.radar = Radar(hub)
+        self.late = Late(hub)
         self.polling = [name for name, one in hub.connected.items() if one.has(Polls)]
         self.sending = [name for name, one in hub.connected.items() if one.has(Delivers)]
 
@@ -70,6 +72,7 @@ class Engine:
             done += deliver.drain(self.hub, name)
         self.sweep()
         self.alert()
+        self.late.step()
         return done + self.nightly.step()
 
     def alert(self) -> None:

@@ -255,6 +255,14 @@ def test_a_disabled_connection_is_not_checked(catalogue: Catalogue, configure: C
     assert problems["teams.care.sink"].message == 'the connection "old" is not enabled'
 
 
+def test_rules_for_fields_in_a_source_s_block_are_a_warning(catalogue: Catalogue, configure: Configure) -> None:
+    """They hold for a sink only; in silence somebody would wait for them to work."""
+    wins = 'wins = { priority = "hub" }\n'
+    assert catalogue.check(configure(HUB.replace('connector = "desk"\n', f'connector = "desk"\n{wins}'))) == []
+    (problem,) = catalogue.check(configure(HUB.replace('connector = "square"\n', f'connector = "square"\n{wins}')))
+    assert (problem.warning, problem.fatal, problem.path) == (True, False, "connections.acme-square.wins")
+
+
 def test_a_plain_secret_is_a_warning(catalogue: Catalogue, configure: Configure) -> None:
     """A secret in the file works, and the operator is told a better place."""
     (problem,) = catalogue.check(configure(HUB.replace('{ env = "TOKEN" }', '"s3cret-word"')))

@@ -245,6 +245,23 @@ def test_a_tickets_story_has_both_sides(shell: Shell) -> None:
     assert shell.json("ticket", "show", code)["code"] == code
 
 
+def test_a_message_is_redacted_by_its_number(shell: Shell) -> None:
+    """The story names the number; without a yes nothing happens; what stays on the network is said plainly."""
+    code = shell.json("ticket", "list")[0]["code"]
+    number = shell.json("ticket", "show", code)["messages"][0]["id"]
+    assert f"#{number}  customer: anna" in shell("ticket", "show", code).output
+    wanted = ("ticket", "redact", code, str(number), "--reason", "a card number")
+    assert (shell(*wanted).exit_code, shell(*wanted[:3], "99", *wanted[4:], "--yes").exit_code) == (1, 1)
+    assert "parcel is late" in shell("ticket", "show", code).output
+    answer = shell(*wanted, "--yes")
+    assert answer.exit_code == 0, answer.output
+    assert "NOT taken back on the network, where it can still be read: https://fake.example.com/p1" in answer.output
+    story = shell("ticket", "show", code).output
+    assert "parcel is late" not in story
+    assert "(public, redacted)" in story
+    assert "a card number" in story
+
+
 def test_what_a_terminal_would_obey_is_taken_out() -> None:
     """Escape sequences, bells and carriage returns of strangers become blanks; new lines and letters stay."""
     assert clean("a\x1b[31mb\x07\rc\nè😂") == "a [31mb  c\nè😂"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import queue
 import re
 import socket
@@ -21,6 +22,7 @@ from hub.catalogue import Catalogue
 from hub.cli import main
 from hub.configuration import load
 from hub.flow import connect
+from hub.sdk import SetupStep
 from hub.store import Store, connections, consents, migrate
 from hub.web import create_app
 from hub.work.assembly import assemble
@@ -133,6 +135,7 @@ def test_from_nothing_to_connected(place: Place) -> None:
         "--- to paste: Privacy",
     ):
         assert words in answer.output, words
+    assert re.findall(r"^desk: (\d)\.", answer.output, re.MULTILINE) == ["1", "2", "3", "4", "5"]
     assert "Done: it is connected." in place.seen[0]
     assert (place.row().fingerprint, place.vault()) == ("acme", ["access_token", "refresh_token"])
     assert place.vendor.hooks == {f"http://127.0.0.1:{place.port}/hooks/desk"}
@@ -145,6 +148,18 @@ def test_the_vendor_s_side_is_left_alone_without_a_yes(place: Place) -> None:
     answer = place.connect(input="n\n")
     assert (answer.exit_code, place.vendor.hooks) == (1, set())
     assert "1 step(s) are still missing" in answer.output
+
+
+def test_what_is_optional_does_not_hold_it_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 0, and it says that something is missing and not needed; the callback's server keeps quiet."""
+    queue_log = logging.getLogger("waitress.queue")
+    monkeypatch.setattr(queue_log, "level", logging.NOTSET)
+    wish = SetupStep(title="nicer view", state="missing", optional=True)
+    monkeypatch.setattr(ConsentDesk, "plan_setup", lambda *_: [wish])
+    answer = place.connect(input="n\n")
+    assert answer.exit_code == 0, answer.output
+    assert "1 optional step(s) are missing; it works without them." in answer.output
+    assert queue_log.level == logging.ERROR, "it counts requests that wait, in the middle of the walk"
 
 
 def test_settings_that_are_missing_do_not_hide_the_guide(place: Place) -> None:
@@ -208,6 +223,7 @@ def test_pasted_on_a_server_without_a_browser(place: Place, monkeypatch: pytest.
         patched.setattr(click, "prompt", lambda *_, **__: place.vendor.say(place.urls.get(timeout=20)))
         answer = place.type_in("connect", "desk", "--paste", input="n\n")
     assert "Connected: acme" in answer.output
+    assert re.findall(r"^desk: (\d)\.", answer.output, re.MULTILINE) == ["1", "2", "3", "4"], "none is left out"
     refused = place.type_in("connect", "desk", "--paste", input="https://example.com/?state=x&code=y\n")
     assert (refused.exit_code, "not of a connection that was started here" in refused.output) == (1, True)
 
@@ -254,6 +270,11 @@ def test_removing(place: Place) -> None:
     answer = place.type_in("remove", "desk", "--dry-run")
     assert (answer.exit_code, "take back: webhook" in answer.output) == (0, True)
     assert place.vault()
+    with pytest.MonkeyPatch.context() as patch:
+        kept = SetupStep(title="ticket field", state="done", stays="it is switched off; its values stay")
+        patch.setattr(ConsentDesk, "plan_setup", lambda *_: [kept])
+        told = place.type_in("remove", "desk", "--dry-run").output
+    assert "ticket field: it is switched off; its values stay" in told
     assert place.type_in("remove", "desk", input="n\n").exit_code == 1
     assert place.vault()
     answer = place.type_in("remove", "desk", "--yes")

@@ -20,12 +20,14 @@ from cryptography.fernet import Fernet
 
 from hub.catalogue import Catalogue
 from hub.cli import main
+from hub.cli.proving import TITLES
 from hub.configuration import load
-from hub.sdk import PROOF
+from hub.sdk import PROOF, Refused
 from hub.store import Store, connections
 from hub.testing.quality import quality_of
 from hub.testing.recordings import claim_problem
 from plugins.sinks.zendesk.sandbox import ZendeskSandbox
+from plugins.sinks.zendesk.sink import ZendeskSink
 from tests.fakes.sandboxed import sandboxed
 
 ROOT = Path(__file__).parents[2]
@@ -104,6 +106,29 @@ def test_a_round_writes_a_report_and_a_recording(place: Place) -> None:
     assert "| agent_answers | skipped | --unattended |" in page
     assert f"plugin social-care-hub {report['plugin_version']}" in page
     assert place.left() == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_last_line_sums_up(place: Place, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    """Proven or not, how many steps, where it is written, and what the exit code means."""
+    if fails:
+
+        def refuse(*_: object) -> None:
+            raise Refused("no redaction here")
+
+        monkeypatch.setattr(ZendeskSink, "deliver", refuse)
+    answer = place.type_in("prove", "desk", "--yes", "--unattended")
+    last = answer.output.splitlines()[-1]
+    counted = [len(re.findall(rf"^  {state} ", answer.output, re.MULTILINE)) for state in ("ok", "failed", "skipped")]
+    assert sum(counted) == len(TITLES) - 4  # those of a network
+    assert "Steps: {} ok, {} failed, {} skipped".format(*counted) in last
+    words = (
+        "desk: not proven. |(exit code 1: a step failed)" if fails else "desk: proven. |(exit code 0: nothing failed)"
+    )
+    assert all(part in last for part in words.split("|")), last
+    (report,) = place.proofs.glob("*Z.md")
+    assert f"Report: {report}; recording: {report.with_suffix('.recording.json')}" in last
+    assert answer.exit_code == int(fails)
 
 
 def test_a_killed_round_is_finished_by_clean_up(place: Place) -> None:
@@ -207,5 +232,7 @@ def test_a_claim_that_is_not_so_is_found(place: Place, tmp_path: Path) -> None:
         ({"date": date(2020, 1, 1)}, "no recording of that day"),
     ):
         assert words in claim_problem({**claim, **changed}, folder, day)
-    file.write_text(json.dumps({**json.loads(file.read_text()), "ok": False}))
-    assert "nothing failed" in claim_problem(claim, folder, day)
+    recording = json.loads(file.read_text())
+    for lacking in ("ok", "proven"):
+        file.write_text(json.dumps({**recording, lacking: False}))
+        assert "nothing failed" in claim_problem(claim, folder, day)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -127,8 +128,9 @@ def test_a_difference_is_told_in_words_and_nothing_is_changed(folder: Path) -> N
     """Ticket, record, what it means, the command that repairs; exit code 1."""
     answer = type_in(folder, "desk")
     assert answer.exit_code == 1, answer.output
-    for words in ("SCH-1", "a comment never arrived", "hub reconcile desk --repair", "our side", "their side"):
+    for words in ("SCH-1", "a comment never arrived", "hub reconcile desk --repair"):
         assert words in answer.stdout, words
+    assert "fingerprint" not in answer.stdout, "of the comments: equal where fields differ"
     assert inbox(folder) == []
 
 
@@ -139,8 +141,26 @@ def test_the_repair_puts_it_into_the_inbox_once(folder: Path) -> None:
     assert [(row.event_key, row.state) for row in inbox(folder)] == [("comment:c1", "new")]
     again = type_in(folder, "desk", "--repair", "--all")
     assert again.exit_code == 0, again.output
-    assert "1, with something on its way" in again.stdout
+    assert "1 record was not compared, with something on its way" in again.stdout
+    assert "Both sides agree, but for what is left out." in again.stdout
     assert len(inbox(folder)) == 1
+
+
+def test_what_is_too_young_is_left_out_and_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never in silence: how much, and until when, in the last line, in JSON and in the certificate."""
+    monkeypatch.setattr("tests.cli.test_reconcile.WRITTEN", timedelta(minutes=1))
+    answer = type_in(folder, "desk")
+    assert answer.exit_code == 0, answer.output
+    last = answer.stdout.splitlines()[-1]
+    until = re.search(
+        r"1 difference is younger than 5 minutes and may be on its way. Compare again after (.+)\.$", last
+    )
+    assert until, last
+    left = datetime.fromisoformat(until[1]) - utc_now()
+    assert timedelta(minutes=4) < left <= timedelta(minutes=5)
+    told = json.loads(type_in(folder, "desk", "--json").stdout)
+    assert (told["young"], told["found"], told["agrees"]) == (1, 0, True)
+    assert datetime.fromisoformat(told["young_until"]) - datetime.fromisoformat(told["at"]) == timedelta(minutes=5)
 
 
 def test_sides_that_agree(folder: Path) -> None:

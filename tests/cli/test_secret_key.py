@@ -20,11 +20,11 @@ import hub as hub_package
 from hub.cli import main
 from hub.configuration import HubConfig, load
 from hub.sdk import HistoryPage
-from hub.store import Store, connections, history, lock_database, migrate
+from hub.store import Store, connections, history, lock_database, migrate, same_person
 from hub.store import tables as t
 from hub.store.rekey import KEY_CHECK, verify
 from hub.store.secrets import Cipher, StoredVault
-from hub.store.side_tables import consent, past_ticket
+from hub.store.side_tables import consent, own_secret, past_ticket, person_key
 from hub.work.assembly import WrongKey, key_of, settle_key, utc_now
 
 TEXT = '{"text":"\\"sealed\\": \\"no\\""}'
@@ -76,13 +76,16 @@ def fill(store: Store, cipher: Cipher) -> None:
         tx.execute(insert(t.delivery).values(**delivery, created_at=now, due_at=now))
         past = {"connection": "desk", "vendor_id": "1", "content": cipher.encrypt("{}")}
         tx.execute(insert(past_ticket).values(**past, created_at=now, updated_at=now, read_at=now))
+        secret = {"name": same_person.BLINDING, "ciphertext": cipher.encrypt("00"), "created_at": now}
+        tx.execute(insert(own_secret).values(**secret))
+        tx.execute(insert(person_key).values(digest="d", identity_id=1, created_at=now))
         waiting = {"state": "s", "kind": "consent", "connection": "desk", "verifier": cipher.encrypt("v")}
         tx.execute(insert(consent).values(**waiting, created_at=now, expires_at=now))
 
     store.run(unit)
 
 
-VALUES = 600 + 1 + 1 + 1 + 1 + 1
+VALUES = 600 + 1 + 1 + 1 + 1 + 1 + 1
 
 
 def hub(config: HubConfig, *arguments: str) -> Result:
@@ -272,6 +275,7 @@ def test_the_hub_goes_on_without_its_key(config: HubConfig) -> None:
         assert verify(store, Cipher(key)) == 0
         with store.read() as connection:
             assert connection.execute(text("SELECT count(*) FROM identity")).scalar() == 600
+            assert connection.execute(text("SELECT count(*) FROM person_key")).scalar() == 0
             assert "connect desk" in connections.get(connection, "desk").paused
             assert connections.get(connection, "shop").paused == ""
             assert [one.kind for one in connections.alarms(connection)] == ["authentication"]
@@ -285,6 +289,47 @@ def test_the_hub_goes_on_without_its_key(config: HubConfig) -> None:
         }
 
     with_store(config, do)
+
+
+def test_half_a_key_says_what_to_do(config: HubConfig) -> None:
+    """Exit code 2 with the backup and, when there is none, the way on; which works."""
+    file = config.var_dir / "secret.key"
+    file.write_bytes(file.read_bytes()[:20])
+    answer = hub(config, "forget-lost-key", "--yes")
+    assert answer.exit_code == 2
+    assert "Restore it from your backup." in answer.output
+    assert f"mv {file} {file}.broken, then: hub secrets forget-lost-key" in answer.output
+    file.rename(f"{file}.broken")
+    assert hub(config, "forget-lost-key", "--yes").exit_code == 0
+    assert with_store(config, lambda store: key_of(config, store))
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["lost", "half of it"])
+def test_nothing_is_ok_under_a_lost_key(config: HubConfig, half: bool) -> None:
+    """Every list says so of the connections whose tokens lie under it, and how to go on; others are as they were."""
+
+    def seen(*command: str) -> Any:
+        answer = CliRunner().invoke(main, [*command, "--config", str(config.folder)])
+        assert answer.exit_code == 0, answer.output
+        return answer.stdout
+
+    def health() -> dict[str, str]:
+        return {row["name"]: row["health"] for row in json.loads(seen("connections", "list", "--json"))}
+
+    with_store(config, lambda store: store.run(lambda tx: connections.change(tx, "desk", last_success_at=utc_now())))
+    assert health() == {"desk": "ok", "shop": "never checked"}
+    file = config.var_dir / "secret.key"
+    if half:
+        file.write_bytes(file.read_bytes()[:20])
+    else:
+        file.unlink()
+    assert health() == {"desk": "no key", "shop": "never checked"}
+    for command in (("connections", "list"), ("connections", "show", "desk"), ("status",)):
+        told = seen(*command)
+        assert "no key" in told
+        assert "forget-lost-key" in told
+    told = json.loads(seen("status", "--json"))
+    assert [row["health"] for row in told["connections"]] == ["no key", "never checked"]
 
 
 def test_what_was_known_of_the_vendors_goes_with_the_key(config: HubConfig) -> None:
@@ -350,5 +395,11 @@ def test_whoever_encrypts_is_known() -> None:
         for file in folder.rglob("*.py")
         if re.search(r"\bencrypt(_json)?\(|\bseal\(", file.read_text())
     }
-    flow = {f"flow/{name}.py" for name in ("backfill", "commands", "connect", "converse", "hub", "sealing", "track")}
-    assert found == flow | {"store/secrets.py", "store/rekey.py", "work/assembly.py", "cli/opening.py"}
+    flow = {f"flow/{name}.py" for name in ("backfill", "category", "connect", "converse", "hub", "sealing", "track")}
+    assert found == flow | {
+        "store/same_person.py",
+        "store/secrets.py",
+        "store/rekey.py",
+        "work/assembly.py",
+        "cli/opening.py",
+    }

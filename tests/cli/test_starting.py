@@ -22,6 +22,7 @@ from cryptography.fernet import Fernet
 from hub.catalogue import Catalogue
 from hub.cli import main, opening, running
 from hub.configuration import HubConfig, load
+from hub.sdk import Refused, TemporaryFailure
 from hub.store import Store, connections, migrate
 from hub.work.assembly import KEY_CHECK, WrongKey, assemble, settle_key
 
@@ -110,6 +111,21 @@ def test_assembling_needs_the_key_too(config: HubConfig, store: Store, monkeypat
     monkeypatch.setenv("HUB_SECRET_KEY", Fernet.generate_key().decode())
     with pytest.raises(WrongKey):
         assemble(config, Catalogue.load(only=["rules"]), store)
+
+
+def test_the_company_s_own_hosts_reach_every_connection(
+    config: HubConfig, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What ``[http] media_hosts`` names is dialled, where nothing listens; what it does not name is refused before."""
+    config.path.write_text(config.path.read_text() + '\n[http]\nmedia_hosts = ["files.intern:9"]\n')
+    known = socket.getaddrinfo
+    here = {"files.intern": "127.0.0.1", "other.intern": "127.0.0.1"}
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: known(here.get(host, host), *rest, **more))
+    fetch = assemble(load(config.path), Catalogue.load(), store).hub.toolbox("desk").fetch_media
+    with pytest.raises(TemporaryFailure):
+        fetch("http://files.intern:9/a.png", max_bytes=10)
+    with pytest.raises(Refused, match="public"):
+        fetch("http://other.intern:9/a.png", max_bytes=10)
 
 
 def test_config_check_judges_the_key(config: HubConfig, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from cryptography.fernet import Fernet
 
 from hub.catalogue import Catalogue
 from hub.cli import main
+from hub.cli.credentials import still
 from hub.sdk import (
     Account,
     AuthenticationFailed,
@@ -27,6 +29,7 @@ from hub.sdk import (
     SetupStep,
     Sink,
     WebhookRequest,
+    Words,
 )
 
 COMMAND = "curl -X POST https://desk.example.com/queues \\\n\t--data '" + "x" * 200 + "'"
@@ -68,7 +71,7 @@ class Desk(Sink, DeliversTickets, ReceivesWebhooks, SetsUp):
                 title=f"webhook to {webhook_url} with {self.settings.token.get_secret_value()}",
                 state=hook,  # type: ignore[arg-type]
             ),
-            SetupStep(title="trigger", state="unknown", by="person"),
+            SetupStep(title=Words(en="trigger", it="automatismo"), state="unknown", by="person"),
         ]
 
     def apply_setup(self, webhook_url: str) -> Sequence[SetupStep]:
@@ -168,6 +171,23 @@ def test_no_secret_is_printed(folder: Path, json_wanted: tuple[str, ...]) -> Non
     assert refused.exit_code == 1
     assert "AuthenticationFailed: the token *** is not valid" in refused.stderr
     assert "t0psecret" not in told.output + refused.output
+
+
+def test_a_step_is_told_in_the_hub_s_language(folder: Path) -> None:
+    """One that has both languages; in JSON it is one text, too."""
+    file = folder / "config/hub.toml"
+    file.write_text(file.read_text().replace('language = "en"', 'language = "it"'))
+    assert "person  automatismo" in type_in(folder, "desk").stdout
+    assert json.loads(type_in(folder, "desk", "--json").stdout)["steps"][2]["title"] == "automatismo"
+
+
+@pytest.mark.parametrize(
+    ("hours", "words"),
+    [(49, "2 days"), (47.5, "47 hours"), (23.9, "23 hours"), (1.5, "1 hour"), (0.5, "30 minutes"), (0.01, "less than")],
+)
+def test_what_is_left_of_a_credential(hours: float, words: str) -> None:
+    """Below two days in hours: 23 hours are not "0 days"."""
+    assert still(timedelta(hours=hours)).startswith(words)
 
 
 def test_without_a_public_address_the_plugin_is_told_so(folder: Path) -> None:

@@ -161,6 +161,17 @@ def test_bad_names_of_connections_are_refused(read: Read, name: str, words: str)
     assert words in told
 
 
+def test_own_hosts_of_attachments_are_names(read: Read) -> None:
+    """A name, with a port or without; what could mean more than one host, or another one, is refused."""
+    good = ["mastodon.intern", "Files-1.Acme.example:8443", "localhost"]
+    assert read(f"[http]\nmedia_hosts = {good}\n").http.media_hosts == (*good[:1], good[1].lower(), *good[2:])
+    bad = ["*.intern", "https://a.intern", "10.0.0.1", "0x0a000001", "fd00::1", "[fd00::1]", "a.intern/", "a.intern:0"]
+    bad += ["a.intern:http", "a.intern:", "", ".intern", "x@a.intern", "a.intern."]
+    told = problems(read, f"[http]\nmedia_hosts = {bad}\n")
+    assert len(told) == len(bad)
+    assert "media_hosts[0]: must be names of hosts" in told[0]
+
+
 def test_unreadable_files_are_told(read: Read, tmp_path: Path) -> None:
     """Broken TOML names line and column; a missing file is named with its folder; other files are still checked."""
     told = problems(read, "[hub\n", None)
@@ -406,7 +417,7 @@ def test_a_bad_key_is_a_problem_that_does_not_show_it(read: Read) -> None:
     assert "my-dog" not in str(caught.value)
     config.var_dir.mkdir()
     (config.var_dir / "secret.key").write_text("")
-    with pytest.raises(ConfigurationProblems, match="restore it from your backup"):
+    with pytest.raises(ConfigurationProblems, match="Restore it from your backup"):
         secret_key(config, {})
 
 

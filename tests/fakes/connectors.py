@@ -84,15 +84,14 @@ class FakeConnector(ServesMedia):
         content = base64.b64decode(self.call("file", file_id=attachment.id)["content"])
         if len(content) > max_bytes:
             raise Refused("too large")
-        return Media(content, "", attachment.name)
+        return Media.of(content, "", attachment.name)
 
     def files(self, attachments: Iterable[Attachment]) -> dict[str, Any]:
         """The files of the other side, as a call carries them; nothing when there are none."""
-        sent = [
-            {"name": one.name, "content": base64.b64encode(media.content).decode()}
-            for one in attachments
-            if (media := self.toolbox.fetch_media(one.ref or one.url, max_bytes=1_000_000))
-        ]
+        sent = []
+        for one in attachments:
+            with self.toolbox.fetch_media(one.ref or one.url, max_bytes=1_000_000) as media:
+                sent.append({"name": one.name, "content": base64.b64encode(media.content).decode()})
         return {"files": sent} if sent else {}
 
     def call(self, path: str, *, effect: bool = False, **data: Any) -> dict[str, Any]:
@@ -199,7 +198,9 @@ class FakeSource(  # type: ignore[misc]
             id=entry["id"],
             revision=revision,
             thread=Thread(id=entry["thread"]),
-            author=Identity(network="fake", id=entry["author"], handle=entry["author"]),
+            author=Identity(
+                network="fake", id=entry["author"], **{"handle": entry["author"], **entry.get("account", {})}
+            ),
             own=entry["author"] == "brand",
             text=entry["text"],
             created_at=datetime.fromtimestamp(entry["at"], UTC),
@@ -277,6 +278,7 @@ class FakeSink(FakeConnector, Sink, DeliversTickets, FindsTickets, ReportsChange
             text=entry["text"],
             created_at=at,
             attachments=attachments(entry),
+            copied_from=entry["copied_from"],
         )
         return CommentSeen(event_key=f"comment:{entry['id']}:{visible}", record_id=entry["record"], comment=comment)
 

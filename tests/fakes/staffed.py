@@ -36,6 +36,8 @@ class FullSink(FakeSink):
         return event.model_copy(
             update={
                 "group": entry["fields"].get("group"),
+                "category": entry["fields"].get("category"),
+                "problem": entry["fields"].get("problem"),
                 "assignee": None if who is None else Agent(id=who, name=f"Agent {who}", role="agent"),
             }
         )
@@ -54,6 +56,8 @@ class FullSink(FakeSink):
                 "priority": body.priority,
                 "group": body.group,
                 "assignee": body.agent,
+                "category": body.category,
+                "requester": body.requester.id if body.requester else "",
             }.items()
             if value
         }

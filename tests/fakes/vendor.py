@@ -104,8 +104,9 @@ class FakeNetwork(Vendor):
         private: bool = False,
         at: float | None = None,
         files: tuple[Any, ...] = (),
+        **account: Any,
     ) -> str:
-        """Somebody writes; return the post's id."""
+        """Somebody writes, and the network tells this of their account; return the post's id."""
         with self.lock:
             post_id = f"p{len(self.posts) + 1}"
             parent = self.posts.get(reply_to)
@@ -119,6 +120,7 @@ class FakeNetwork(Vendor):
                 "edited": None,
                 "private": private,
                 "files": list(files),
+                "account": account,
             }
             self.posts[post_id] = post
             self.feed.append({"kind": "post", **post})
@@ -190,6 +192,7 @@ class FakeHelpdesk(Vendor):
         automatic: bool = False,
         ref: str = "",
         files: tuple[Any, ...] = (),
+        copied_from: str = "",
     ) -> str:
         """Somebody comments; return the comment's id."""
         with self.lock:
@@ -202,6 +205,7 @@ class FakeHelpdesk(Vendor):
                 "role": role,
                 "automatic": automatic,
                 "ref": ref,
+                "copied_from": copied_from,
                 "at": self.now(),
                 "files": list(files),
             }

@@ -9,6 +9,7 @@ import pytest
 import responses
 
 from hub.configuration import Alerts
+from hub.flow import disconnect
 from tests.fakes.house import House
 from tests.flow.test_round_trip import steps
 
@@ -41,4 +42,20 @@ def test_an_alarm_is_told_once_and_its_end_once(sqlite_url: str, told: responses
         ("authentication", "closed"),
     ]
     assert "needs you" in bodies[1]["text"]
+    house.close()
+
+
+def test_nobody_is_told_that_a_removed_connection_works_again(sqlite_url: str, told: responses.RequestsMock) -> None:
+    """Its alarm was told; removed, it just ends."""
+    told.add(responses.POST, HOOK)
+    house = House(sqlite_url)
+    house.engine.alerts = Alerts(webhook=HOOK)
+    steps(house, 2)
+    house.network.faults.token_dead = True
+    steps(house, 20)
+    assert len(told.calls) == 1
+    disconnect.remove(house.hub, "network", actor="anna")
+    steps(house, 20)
+    assert len(told.calls) == 1
+    assert house.rows("SELECT id FROM alarm WHERE closed_at IS NULL") == []
     house.close()

@@ -120,3 +120,23 @@ def test_a_planted_bug_is_found(house: House, monkeypatch: pytest.MonkeyPatch) -
     assert kinds(made) == ["comment_unknown"]
     with house.store.read() as connection:
         assert certificates.latest(connection, "desk")[0].left == 1
+
+
+def test_a_comparison_by_hand_is_what_the_alarm_says_from_then_on(house: House) -> None:
+    """Two differences in the night; one is put right by hand, then the other: the alarm says one, then it ends, though
+    the seven days by hand begin a few hours after those of the night."""
+    first, second = house.helpdesk.records["r1"]["comments"][:2]
+    house.helpdesk.records["r1"]["comments"][:2] = []
+    house.clock.forward(HOUR)
+    assert compare(house, days=7).left == 2
+    alarm = "SELECT text, told FROM alarm WHERE kind = 'reconcile' AND closed_at IS NULL"
+    do(house, "UPDATE alarm SET told = 'opened'")
+    house.helpdesk.records["r1"]["comments"].insert(0, second)
+    house.clock.forward(HOUR)
+    assert compare(house, days=7).left == 1
+    assert [tuple(row) for row in house.rows(alarm)] == [
+        ("1 difference between hub and helpdesk: hub reconcile desk", "opened")
+    ], "nobody is told a second time"
+    house.helpdesk.records["r1"]["comments"].insert(0, first)
+    assert compare(house, days=6).agrees
+    assert house.rows(alarm) == []

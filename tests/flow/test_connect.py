@@ -284,8 +284,8 @@ def test_removing_takes_back_only_our_own(house: GuidedHouse, vendor: ConsentVen
     walk(house, vendor)
     set_up.set_up(house.hub, "desk", "apply")
     assert vendor.hooks == {"https://care.example.com/hooks/desk"}
-    planned = disconnect.plan_removal(house.hub, "desk")
-    assert planned.done[:2] == ["take back: webhook", "revoke and forget: access_token, refresh_token"]
+    planned = disconnect.plan_removal(house.hub, "desk").in_language("en")
+    assert planned["done"][:2] == ["take back: webhook", "revoke and forget: access_token, refresh_token"]
     assert vendor.hooks
     removal = disconnect.remove(house.hub, "desk", actor="anna")
     assert (vendor.hooks, removal.left) == (set(), [])
@@ -361,7 +361,7 @@ def test_removing_without_the_vendor(house: GuidedHouse, vendor: ConsentVendor) 
     vendor.down = True
     for _ in range(2):
         removal = disconnect.remove(house.hub, "desk", actor="anna")
-        assert any("what the hub set up there" in text for text in removal.left)
+        assert any("what the hub set up there" in text for text in removal.in_language("en")["left"])
         assert (vault(house), row(house).gone) == ({}, True)
 
 

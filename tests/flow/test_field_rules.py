@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from hub.configuration import Team, Teams
+from hub.configuration import Category, CategoryField, Route, Team, Teams
 from hub.sdk import Agent, RecordChanged
 from hub.store import inbox, tickets
 from tests.fakes.house import House
-from tests.fakes.staffed import FullSink, furnish, steps, timeline
+from tests.fakes.staffed import FullSink, furnish, notes, steps, timeline
 
 TEAMS = Teams(
     default_team="care",
@@ -194,3 +194,54 @@ def test_who_was_named_by_address_is_no_conflict_with_an_id(make: Any) -> None:
     report(house, "assigned", assignee=Agent(id="8", name="Anna"))
     assert ticket(house).assignees == '["Anna"]'
     assert story(house, "field_put_back") == story(house, "field_taken") == []
+
+
+CATEGORIES = {
+    "billing": Category(
+        name="billing", fields=(CategoryField(name="invoice", purpose="to find it", find="INV-[0-9]+"),)
+    ),
+    "delivery": Category(name="delivery"),
+}
+
+
+def sorted_by_category(make: Any, **wins: str) -> House:
+    """A house that knows two categories, with a ticket of the first."""
+    house: House = make(**wins)
+    house.hub.categories = CATEGORIES
+    house.hub.teams = TEAMS.model_copy(update={"routes": (Route(team="billing", category="billing"),)})
+    house.store.run(lambda tx: tickets.change(tx, 1, now=house.clock(), category="delivery"))
+    return house
+
+
+def test_an_agent_s_category_is_followed(make: Any) -> None:
+    """As by the command: the team changes with it, what is missing is named, and nothing comes twice."""
+    house = sorted_by_category(make)
+    house.helpdesk.set_fields("r1", category="billing")
+    house.helpdesk.set_fields("r1", category="billing", priority="low")
+    steps(house)
+    assert (ticket(house).category, ticket(house).team, there(house, "group")) == ("billing", "billing", "Billing")
+    assert story(house, "field_taken") == [
+        ("category", "delivery", "billing", "helpdesk"),
+        ("priority", "normal", "low", "helpdesk"),
+    ]
+    assert len(timeline(house, "category_changed")) == 1
+    assert sum("invoice" in note for note in notes(house)) == 1
+
+
+def test_a_category_that_means_nothing_here_changes_nothing(make: Any) -> None:
+    """Emptied, or unknown to the hub: no opinion."""
+    house = sorted_by_category(make)
+    house.helpdesk.set_fields("r1", category="")
+    house.helpdesk.set_fields("r1", category="weather")
+    steps(house)
+    assert ticket(house).category == "delivery"
+    assert story(house, "field_taken") == []
+
+
+def test_a_category_the_hub_wins_is_put_back(make: Any) -> None:
+    """Once; the ticket keeps its own."""
+    house = sorted_by_category(make, category="hub")
+    house.helpdesk.set_fields("r1", category="billing")
+    steps(house, 12)
+    assert (ticket(house).category, there(house, "category")) == ("delivery", "delivery")
+    assert story(house, "field_put_back") == [("category", "delivery", "billing", "hub")]

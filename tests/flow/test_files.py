@@ -285,6 +285,16 @@ def test_a_ref_opens_that_file_only(filing: House) -> None:
         fetched(filing.hub, ref, max_bytes=4)
 
 
+def test_more_than_was_asked_for_is_refused_and_closed(filing: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the connector that serves it thinks of the limit."""
+    asked(filing, files=(filing.network.file("broken.png", b"PNG"),))
+    media = Media.of(b"x" * 11, "image/png", "broken.png")
+    monkeypatch.setattr(FakeSource, "fetch_attachment", lambda *_, **__: media)
+    with pytest.raises(Refused, match="larger than 10"):
+        filing.hub.toolbox("desk").fetch_media(refs(filing)[0], max_bytes=10)
+    assert media.file.closed
+
+
 def test_a_customer_cannot_name_a_file_of_the_desk(filing: House) -> None:
     """A ref given as an address, in a post of the customer's, is no address any more."""
     asked(filing)

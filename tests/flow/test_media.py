@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +15,10 @@ from hub.sdk import Refused, TemporaryFailure
 
 
 class Files(BaseHTTPRequestHandler):
+    greeted = ""
+
     def do_GET(self) -> None:
+        Files.greeted = self.headers["Host"]
         if self.path.startswith("/drip"):
             end = b"\r\nContent-Length: 0\r\n\r\n" if self.path == "/drip-head" else b""
             self.wfile.write(b"HTTP/1.1 200 OK\r\nX: " + (b"" if end else b"y\r\n\r\n"))
@@ -52,8 +56,8 @@ def fetch() -> MediaFetcher:
 
 def test_a_file_comes_with_its_kind_and_name(address: str, fetch: MediaFetcher) -> None:
     """Bytes, mime type and name arrive."""
-    media = fetch(f"{address}/a%20b.png", max_bytes=1000)
-    assert (len(media.content), media.mime_type, media.name) == (1000, "image/png", "a b.png")
+    with fetch(f"{address}/a%20b.png", max_bytes=1000) as media:
+        assert (media.content, media.size, media.mime_type, media.name) == (b"x" * 1000, 1000, "image/png", "a b.png")
 
 
 def test_a_file_too_large_is_refused(address: str, fetch: MediaFetcher) -> None:
@@ -98,7 +102,8 @@ def test_a_file_that_drips_is_given_up(
         fetch(address + path, max_bytes=1000)
     assert time.monotonic() - began < 1.5
     monkeypatch.undo()
-    assert len(fetch(f"{address}/a.png", max_bytes=1000).content) == 1000
+    with fetch(f"{address}/a.png", max_bytes=1000) as media:
+        assert media.size == 1000
 
 
 def test_a_redirect_into_a_private_network_is_refused(address: str, fetch: MediaFetcher) -> None:
@@ -120,3 +125,66 @@ def test_gone_and_busy_are_told_apart(address: str, fetch: MediaFetcher) -> None
         fetch(f"{address}/gone.png", max_bytes=10)
     with pytest.raises(TemporaryFailure, match="503"):
         fetch(f"{address}/busy", max_bytes=10)
+
+
+NAMES = {
+    "mastodon.intern": "127.0.0.1",
+    "sitelocal.test": "fec0::1",
+    "linklocal.intern": "169.254.169.254",
+    "linklocal6.intern": "fe80::1",
+    "mapped.intern": "::ffff:169.254.169.254",
+    "metadata.intern": "fd00:ec2::254",
+    "nowhere.intern": "0.0.0.0",
+}
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server that knows the company's hosts."""
+    known = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: known(NAMES.get(host, host), *rest, **more))
+
+
+@pytest.mark.usefixtures("names")
+def test_the_company_s_own_hosts_are_fetched_from(address: str) -> None:
+    """What is named in ``media_hosts`` may have a private address, and is greeted by its name; redirects are judged
+    anew."""
+    port = address.rpartition(":")[2]
+    own = MediaFetcher(user_agent="test", own_hosts=[f"mastodon.intern:{port}"])
+    with own(f"http://Mastodon.intern:{port}/host", max_bytes=1000) as media:
+        assert media.size == 1000
+    assert Files.greeted == f"mastodon.intern:{port}"
+    with pytest.raises(Refused, match="public"):
+        own(f"http://mastodon.intern:{port}/away", max_bytes=1000)
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize("own", ["mastodon.intern", "mastodon.intern:1", "intern:{port}", "stodon.intern:{port}"])
+def test_only_the_very_host_and_port_are_our_own(address: str, own: str) -> None:
+    """Another port, a domain above and a part of the name are not what was named."""
+    port = address.rpartition(":")[2]
+    fetch = MediaFetcher(user_agent="test", own_hosts=[own.format(port=port)])
+    for url in (f"http://mastodon.intern:{port}/a", f"http://x@mastodon.intern:{port}/a", f"{address}/a"):
+        with pytest.raises(Refused, match="public"):
+            fetch(url, max_bytes=1000)
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize(
+    "name", ["linklocal.intern", "linklocal6.intern", "mapped.intern", "metadata.intern", "nowhere.intern"]
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_addresses_of_the_machine_itself_stay_refused(scheme: str, name: str) -> None:
+    """No name server may lead one of our own hosts to where a rented machine keeps its credentials."""
+    with pytest.raises(Refused, match="public"):
+        MediaFetcher(user_agent="test", own_hosts=[name])(f"{scheme}://{name}/latest", max_bytes=10)
+
+
+@pytest.mark.usefixtures("names")
+@pytest.mark.parametrize(
+    "url", ["http://[fec0::1]/a", "https://sitelocal.test/a", "http://[4000::1]/a", "http://[::2]/a"]
+)
+def test_what_is_no_public_ipv6_is_never_dialled(fetch: MediaFetcher, url: str) -> None:
+    """Site-local addresses, and those given out to nobody."""
+    with pytest.raises(Refused, match="public"):
+        fetch(url, max_bytes=10)

@@ -105,6 +105,7 @@ def test_unattended_a_network_is_only_read(hub: Hub, network: MastodonSandbox, t
     """Nobody writes, so nothing is answered, and each skipped step says why."""
     proved = prove(hub, tmp_path, None)
     assert proved.ok
+    assert not proved.report["proven"], "who only looks has proven nothing"
     states = {step["name"]: (step["state"], step["reason"]) for step in proved.report["steps"]}
     assert states["customer_writes"] == ("skipped", "--unattended")
     assert states["reply"] == ("skipped", "there is no message to answer")

@@ -105,7 +105,11 @@ def test_what_is_minutes_old_is_not_missing_yet(house: House) -> None:
     """The ordinary roads get their time before anything counts as lost."""
     unheard(house, "Just now")
     house.clock.forward(60)
-    assert compare(house).agrees
+    made = compare(house)
+    assert (made.agrees, made.young) == (True, 1), "left out, and not in silence"
+    house.clock.forward(HOUR)
+    made = compare(house)
+    assert (made.found, made.young) == (1, 0)
 
 
 def test_an_event_that_was_ignored_is_taken_up_again(house: House) -> None:

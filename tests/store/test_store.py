@@ -61,7 +61,7 @@ def test_a_newer_schema_is_refused_naming_both_revisions(sqlite_url: str) -> Non
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     engine.dispose()
-    with pytest.raises(SchemaTooNew, match=r"9999.*0002"):
+    with pytest.raises(SchemaTooNew, match=r"9999.*0003"):
         migrate(sqlite_url)
 
 
@@ -162,7 +162,7 @@ def test_a_backup_is_made_before_an_embedded_file_is_changed(sqlite_url: str, mo
     monkeypatch.setattr(module.command, "upgrade", lambda config, target: None)
     migrate(sqlite_url)
     folder = Path(sqlite_url.removeprefix("sqlite:///")).parent
-    assert [copy.name.startswith("hub.sqlite.0002.") for copy in folder.glob("*.backup")] == [True]
+    assert [copy.name.startswith("hub.sqlite.0003.") for copy in folder.glob("*.backup")] == [True]
 
 
 OTHER = """

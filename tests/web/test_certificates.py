@@ -59,7 +59,11 @@ def test_two_sides_that_agree(browser: Browser) -> None:
     page = browser.page("/console/certificates")
     assert "both sides agree" in page
     assert "640" in page
+    assert "They are the same: no comment that could be compared differs." in page
     assert "--repair" not in page
+    assert "Left out:" not in page
+    certify(browser.house, young=2)
+    assert "Left out: 2." in browser.page("/console/certificates"), "what was too young to count is not kept silent"
 
 
 def test_what_differs_what_it_means_and_how_to_repair_it(browser: Browser) -> None:

@@ -18,6 +18,7 @@ from hub.catalogue import Catalogue
 from hub.configuration import Connection
 from hub.flow import connect, set_up
 from hub.flow.reach import WORDS
+from hub.sdk import Guide, GuideStep, SetupStep, Words
 from hub.store import connections, consents
 from hub.web import create_app, create_connecting_app
 from hub.web.translation import texts
@@ -149,6 +150,10 @@ def test_what_is_lost_is_not_called_connected(browser: Browser, vendor: ConsentV
         assert words not in shown, words
     assert "No longer connected" in shown
     assert ">done<" not in card(browser, "register")
+    if how == "the vendor refuses":
+        page = browser.page("/console/connections/desk")
+        assert re.findall(r'class="(?:button )?main"[^>]*>([^<]+)<', page)[0] == "Connect again"
+        assert "<button>Resume</button>" in page
     walk(browser, vendor)
     assert "Connected: acme" in card(browser, "consent")
     assert ">done<" in card(browser, "consent")
@@ -171,10 +176,15 @@ def test_a_callback_of_nobody(browser: Browser, query: str) -> None:
     assert "guess" not in answer.text + answer.request.url
 
 
-@pytest.mark.parametrize("said", ["", "back", "back.nothing", "title", "over.", "refused.access_denied.x", "../x"])
-def test_only_our_own_words_are_told(browser: Browser, said: str) -> None:
-    """404 for anything else: nobody can make our page say theirs."""
-    assert browser.app.test_client().get("/connect/end", query_string={"said": said}).status_code == 404
+@pytest.mark.parametrize("typed", ["end?said=back.done", "end/back.done", "end/guess", "over/done", "over/../x"])
+def test_nobody_makes_the_page_say_done(browser: Browser, vendor: ConsentVendor, typed: str) -> None:
+    """404, without "done", for whoever has not come back from the vendor's page; who has may read it again."""
+    told = walk(browser, vendor)
+    stranger = browser.app.test_client()
+    assert "Done" in stranger.get(told.request.path).text
+    answer = stranger.get(f"/connect/{typed}")
+    assert answer.status_code == 404
+    assert "Done" not in answer.text
 
 
 def test_only_a_get_uses_a_state_up(browser: Browser, vendor: ConsentVendor) -> None:
@@ -265,6 +275,78 @@ def test_a_link_for_who_holds_the_rights(browser: Browser, vendor: ConsentVendor
     assert (stranger.get(link).status_code, stranger.post(link).status_code) == (410, 410)
 
 
+def test_a_colleague_sees_only_what_a_colleague_does(
+    browser: Browser, house: GuidedHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No command and no settings of the hub; before the settings are there what comes of it, and no button."""
+    asked = ConsentDesk.guide
+    more = (
+        GuideStep(title="The hub's settings", text="", copy_text='client_id = "x"\nclient_secret = { env = "Y" }'),
+        GuideStep(title="Set up", text="hub connections setup NAME shows it."),
+        GuideStep(title="Say yes", text="Choose Allow."),
+    )
+
+    def guide(self: ConsentDesk, language: str, **given: str) -> Guide:
+        shown = asked(self, language, **given)
+        return shown.model_copy(update={"steps": (*shown.steps, *more)})
+
+    monkeypatch.setattr(ConsentDesk, "guide", guide)
+    link = re.findall(r"http://127\.0\.0\.1:8765(/connect/link/[\w-]+)", browser.send(f"{PAGE}/link").text)[0]
+    stranger = browser.app.test_client()
+    shown = stranger.get(link).text
+    assert [
+        words for words in ("Register an application", "Choose Allow.", "to open tickets") if words not in shown
+    ] == []
+    hidden = ("client_secret", "hub connections", "Set up", "/hooks/", "by a safe way")
+    assert [words for words in hidden if words in shown] == []
+    assert "client_secret" in browser.page(PAGE)
+    one = house.hub.connected.pop("desk")
+    house.hub.left_out = {"desk": one.config}
+    shown = stranger.get(link).text
+    assert "by a safe way" in shown
+    assert "<button" not in shown
+
+
+def test_what_is_finished_is_folded(browser: Browser, vendor: ConsentVendor) -> None:
+    """Once it is connected the guide and the texts are one line each; before, and when it is lost, they are open."""
+    folded = '<details class="finished">'
+    assert folded not in browser.page(PAGE)
+    walk(browser, vendor)
+    page = browser.page(PAGE)
+    for place in ("register", "consent", "texts"):
+        assert folded in card(browser, place), place
+    assert folded not in card(browser, "check")
+    assert page.index("Show the guide") < page.index("Register an application")
+    browser.house.store.run(lambda tx: consents.empty_vault(tx, "desk"))
+    assert folded not in browser.page(PAGE)
+
+
+def test_a_step_and_an_error_in_the_reader_s_language(browser: Browser, vendor: ConsentVendor) -> None:
+    """A step with both languages is shown in one, without secrets in either; an error is told, the vendor quoted."""
+    browser.house.hub.public_url = "https://care.example.com"
+    walk(browser, vendor)
+    secret = house_secret(browser)
+    both = Words(en=f"webhook {secret}", it=f"avviso {secret}")
+    step = SetupStep(title=both, state="missing", instructions=Words(en="Do it", it="Fallo"), stays=both)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ConsentDesk, "plan_setup", lambda self, webhook_url: [step])
+        browser.send(f"{PAGE}/setup", act="plan")
+    for language, words in (("en", ("webhook ***", "Do it")), ("it", ("avviso ***", "Fallo"))):
+        page = browser.page(f"{PAGE}?lang={language}")
+        assert [each for each in words if each not in page] == []
+        assert secret not in page
+    for token in vendor.tokens:
+        token.revoked = True
+    browser.send(f"{PAGE}/setup", act="plan")
+    assert "l&#39;accesso è stato rifiutato: «the token is not valid»" in browser.page(PAGE)
+
+
+def house_secret(browser: Browser) -> str:
+    """What must be on no page."""
+    settings: Any = browser.house.hub.connected["desk"].settings
+    return str(settings.client_secret.get_secret_value())
+
+
 def test_a_link_s_button_from_another_site(browser: Browser) -> None:
     """403: only our own page may press it."""
     page = browser.send(f"{PAGE}/link").text
@@ -306,6 +388,8 @@ def test_settings_first(house: GuidedHouse, tmp_path: Path, monkeypatch: pytest.
     page = browser.page("/console/connections/new-desk/connect")
     assert "confidential, for CLIENT_ID" in page
     assert "connections.new-desk.client_id: is missing" in page
+    assert "connections.new-desk.client_id: manca" in browser.page("/console/connections/new-desk/connect?lang=it")
+    browser.page("/console/?lang=en")
     answer = browser.send("/console/connections/new-desk/connect/consent")
     assert answer.status_code == 303
     assert "put these into hub.toml" in browser.page("/console/connections/new-desk/connect")

@@ -129,6 +129,7 @@ def test_the_walk_in_a_browser(
         page.wait_for_load_state()
         look("done")
         page.goto(f"{here}/console/connections/desk/connect")
+        page.click("section:has(#consent) summary")
         page.locator("form[action$='/link'] button").click()
         page.wait_for_load_state()
         link = page.locator("div[role=status] pre").inner_text()

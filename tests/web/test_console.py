@@ -95,6 +95,25 @@ def test_customers_words_are_escaped_everywhere(browser: Browser) -> None:
         assert "&lt;script&gt;alert" in browser.page(path), path
 
 
+def test_a_message_is_redacted_on_the_ticket_page(browser: Browser) -> None:
+    """For a reason, and with the session's own form only; the page shows it, the audit who and why."""
+    page = f"/console/tickets/{ticket_code(browser)}"
+    (number,) = browser.house.rows("SELECT id FROM message WHERE text LIKE 'Tomorrow%'")[0]
+    path = f"{page}/messages/{number}/redact"
+    assert path in browser.page(page)
+    assert browser.client.post(path, data={"reason": "card"}).status_code == 403
+    browser.send(path, reason=" ")
+    assert "Tomorrow it comes" in browser.page(page)
+    browser.send(path, reason="a wrong date")
+    shown = browser.page(page)
+    assert "https://fake.example.com/p2" in shown[: shown.index("<h1>")], "where it still stands is told"
+    assert "Tomorrow it comes" not in shown
+    assert path not in shown
+    assert audited(browser) == [("console", "redact", ticket_code(browser))]
+    assert "a wrong date" in browser.page("/console/audit")
+    assert browser.send(f"{page}/messages/99/redact", reason="x").status_code == 404
+
+
 def test_only_web_addresses_become_links(browser: Browser) -> None:
     """A vendor's "permalink" that is a script is not a link."""
     house = browser.house
@@ -212,7 +231,7 @@ def test_a_failed_check_says_why(browser: Browser) -> None:
     browser.house.network.faults.token_dead = True
     browser.send("/console/connections/network/check")
     page = browser.page("/console/tickets")
-    assert "The check failed: the token is not valid" in page
+    assert "The check failed: “the token is not valid”" in page
     assert "the login is refused" in page
     assert row_of(browser, "network").paused_by == "hub"
 

@@ -40,6 +40,16 @@ def test_the_overview_shows_what_a_person_must_mend_first(browser: Browser, hous
     assert "the vendor switches something off" in page
 
 
+@pytest.mark.parametrize(
+    ("hours", "words"), [(47, "in 46 h"), (23, "in 22 h"), (49, "in 2 d"), (0.5, "in 29 min"), (-30, "30 h ago")]
+)
+def test_below_two_days_hours_are_told(browser: Browser, house: House, hours: float, words: str) -> None:
+    """A credential that ends in a day and a half does not end "in 1 d"."""
+    ends = house.clock() + timedelta(hours=hours, minutes=-0.5)
+    house.hub.connected["desk"].connector.more = [TokenState(name="API key", expires_at=ends)]  # type: ignore[attr-defined]
+    assert words in browser.page("/console/connections/desk?lang=en").partition("API key: ")[2][:300]
+
+
 def test_the_connection_s_page_shows_all_of_it(browser: Browser, house: House) -> None:
     """Each token, who renews it, and each retirement with its day and page, escaped; nothing on another's page."""
     calls = house.hub.calls("desk").waiting

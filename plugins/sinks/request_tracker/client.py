@@ -15,6 +15,7 @@ import requests
 
 from hub.sdk import OutcomeUnknown, Refused, Toolbox, failure_of_transport
 from plugins.sinks.request_tracker.errors import DENIED, GONE, OddAnswer, failure_of_answer, not_json
+from plugins.sinks.request_tracker.payloads import id_of, text_of
 from plugins.sinks.request_tracker.settings import RequestTrackerSettings
 
 PER_PAGE = 100
@@ -54,6 +55,42 @@ class RequestTrackerClient:
     def queue(self, name_or_id: str) -> Json:
         """A queue with its custom fields as far as our account sees them."""
         return self._object("GET", f"/queue/{quote(name_or_id, safe='')}", "id", "Name")
+
+    def group(self, number_of_group: str) -> Json:
+        """A group with its direct Members; ``Refused`` (denied) without the right SeeGroup."""
+        return self._object("GET", f"/group/{number(number_of_group)}", "Members")
+
+    def system_group(self, name: str) -> str:
+        """The number of one of RT's own groups; empty when our account may not see it."""
+        query = json.dumps([{"field": "Domain", "value": "SystemInternal"}, {"field": "Name", "value": name}])
+        rows, _ = self._rows("/groups", {"query": query, "per_page": PER_PAGE})
+        return str(rows[0]["id"]) if len(rows) == 1 else ""
+
+    def users(self, field: str, values: Sequence[str]) -> list[Json]:
+        """The users with one of these values in ``field`` (Name, EmailAddress, RealName), not the disabled ones, with
+        these three fields: a call per hundred. ``Refused`` when RT does not search by that field."""
+        found: list[Json] = []
+        for start in range(0, len(values), PER_PAGE):
+            some = [
+                {"field": field, "value": value, "entry_aggregator": "OR"} for value in values[start : start + PER_PAGE]
+            ]
+            params = {"fields": "Name,RealName,EmailAddress", "per_page": PER_PAGE}
+            rows, _ = self._rows("/users", params, search=some)
+            asked = {value.casefold() for value in values}
+            # RT skips a limit on a field that its configuration does not name, and then lists all users.
+            if any(text_of(row.get(field)).casefold() not in asked for row in rows):
+                raise Refused(
+                    f"RT does not search users by {field}: add it to $UserSummaryExtraInfo in its configuration"
+                )
+            found += rows
+        return found
+
+    def owners_of_open(self, queue_ids: Sequence[str]) -> tuple[list[str], bool]:
+        """The owner of each owned ticket in these queues that is not resolved, and whether these are all."""
+        queues = " OR ".join(f"Queue = {number(queue_id)}" for queue_id in queue_ids)
+        query = f"({queues}) AND Status = '__Active__' AND Owner != 'Nobody'"
+        rows, complete = self._pages("/tickets", {"query": query, "fields": "Owner", "orderby": "id"})
+        return [id_of(row.get("Owner")) for row in rows], complete
 
     def ticket(self, ticket_id: str) -> tuple[Json, str]:
         """A ticket and its ETag. A merged number gives the ticket it was merged into: compare ``id``."""
@@ -188,11 +225,31 @@ class RequestTrackerClient:
         rows, _ = self._rows("/customfields", params)
         return [row for row in rows if row.get("LookupType") == "RT::Queue-RT::Ticket"]
 
-    def create_custom_field(self, name: str, *, queue_id: str, many: bool, description: str) -> None:
-        """Make a ticket custom field and apply it to a queue (``Queue`` does that; REST 2 has no call of its own)."""
-        field: Json = {"Name": name, "Type": "Freeform", "MaxValues": 0 if many else 1, "Description": description}
+    def create_custom_field(
+        self, name: str, *, queue_id: str, many: bool, description: str, values: Sequence[str] = ()
+    ) -> None:
+        """Make a ticket custom field and apply it to a queue (``Queue`` does that; REST 2 has no call of its own).
+        ``values``: a list to choose from."""
+        kind = "Select" if values else "Freeform"
+        field: Json = {"Name": name, "Type": kind, "MaxValues": 0 if many else 1, "Description": description}
         field |= {"LookupType": "RT::Queue-RT::Ticket", "Queue": queue_id}
-        self._call("POST", "/customfield", body=field, effect_possible=True)
+        body, _ = self._call("POST", "/customfield", body=field, effect_possible=True)
+        self.offer_values(text_of(body.get("id")) if isinstance(body, dict) else "", values)
+
+    def offered_values(self, field_id: str) -> list[str] | None:
+        """What a custom field offers; ``None`` when it takes any text. ``Refused`` (denied) without SeeCustomField on
+        the field itself."""
+        field = self._object("GET", f"/customfield/{number(field_id)}", "Name")
+        values = field.get("Values")
+        if field.get("Type") != "Select":
+            return None
+        return [text_of(value) for value in values] if isinstance(values, list) else []
+
+    def offer_values(self, field_id: str, values: Sequence[str]) -> None:
+        """Add values to a list, behind those it has."""
+        for value in values:
+            path = f"/customfield/{number(field_id)}/value"
+            self._call("POST", path, body={"Name": value}, effect_possible=True)
 
     def create_queue(self, name: str, *, description: str) -> None:
         """Make a queue."""
@@ -217,8 +274,9 @@ class RequestTrackerClient:
             )
         return body
 
-    def _rows(self, path: str, params: Json) -> tuple[list[Json], bool]:
-        body, _ = self._call("GET", path, params=params)
+    def _rows(self, path: str, params: Json, *, search: list[Json] | None = None) -> tuple[list[Json], bool]:
+        method = "GET" if search is None else "POST"  # the same; a long search does not fit into an address
+        body, _ = self._call(method, path, params=params, body=search)
         rows = body.get("items") if isinstance(body, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, dict) and "id" in row for row in rows):
             raise OddAnswer(f"Request Tracker answered {path.rsplit('/', maxsplit=1)[-1]} without a readable list")
@@ -239,7 +297,7 @@ class RequestTrackerClient:
         path: str,
         *,
         params: Json | None = None,
-        body: Json | None = None,
+        body: Json | list[Json] | None = None,
         headers: dict[str, str] | None = None,
         effect_possible: bool = False,
     ) -> tuple[Any, requests.Response]:

@@ -26,6 +26,7 @@ class Directory:
         self._settings = settings
         self._now = now
         self._known: OrderedDict[str, tuple[datetime, Agent]] = OrderedDict()
+        self._logins: dict[str, tuple[datetime, str]] = {}
         self._our_name = ""
 
     @property
@@ -58,6 +59,23 @@ class Directory:
         known = self._known.get(name)
         return known[1] if known else Agent(id=name, name=name)
 
+    def login(self, said: str) -> str:
+        """The user name of whom somebody calls by user name, e-mail address or real name; ``said`` itself when that is
+        nobody, or not one person. RT takes an owner by user name only."""
+        stale = self._now() - _LASTS
+        if said not in self._logins or self._logins[said][0] < stale:
+            self._logins[said] = (self._now(), self._find_login(said))
+        return self._logins[said][1]
+
+    def _find_login(self, said: str) -> str:
+        try:
+            return text_of(self._client.user(said)["Name"])
+        except Refused as error:
+            if error.detail != GONE:
+                raise
+        found = self._client.users("EmailAddress" if "@" in said else "RealName", [said])
+        return text_of(found[0].get("Name")) if len(found) == 1 else said
+
     def _look_up(self, name: str) -> Agent:
         try:
             user = self._client.user(name)
@@ -65,10 +83,15 @@ class Directory:
             if error.detail != GONE:
                 raise
             return Agent(id=name, name=name)  # no role: nobody who may speak
-        return Agent(id=name, name=text_of(user.get("RealName")) or name, role=self._role(name, user))
+        return Agent(
+            id=name,
+            name=text_of(user.get("RealName")) or name,
+            role=self.role(name, privileged=text_of(user.get("Privileged")) == "1"),
+        )
 
-    def _role(self, name: str, user: dict[str, object]) -> str:
-        if text_of(user.get("Privileged")) != "1":
+    def role(self, name: str, *, privileged: bool) -> str:
+        """The role of a user: only "agent" speaks to customers and gets tickets."""
+        if not privileged:
             return "end-user"
         chosen, refused = self._settings.agents, self._settings.not_agents
         folded = name.casefold()

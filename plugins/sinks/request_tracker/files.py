@@ -33,20 +33,21 @@ class Files:
             try:
                 if late or len(self.attached) == MOST_FILES or limit <= 0 or (file.size or 0) > limit:
                     raise Refused("over the limit")
-                media = toolbox.fetch_media(file.ref or file.url, max_bytes=limit)
-                if not media.content:  # RT refuses empty files
+                with toolbox.fetch_media(file.ref or file.url, max_bytes=limit) as media:
+                    content = media.content  # in memory: REST 2 takes it as base64 in JSON
+                if not content:  # RT refuses empty files
                     raise Refused("an empty file")
             except (Refused, TemporaryFailure) as error:
                 if isinstance(error, TemporaryFailure) and attempt < PATIENCE:
                     raise
                 self.linked.append(file)
                 continue
-            limit -= len(media.content)
+            limit -= len(content)
             self.attached.append(
                 {
                     "FileName": " ".join((file.name or media.name or "file").split())[:120],
                     "FileType": media.mime_type or file.mime_type or "application/octet-stream",
-                    "FileContent": base64.b64encode(media.content).decode(),
+                    "FileContent": base64.b64encode(content).decode(),
                 }
             )
 
@@ -68,4 +69,4 @@ class RequestTrackerFiles(ServesMedia):
         if len(content) > max_bytes:
             raise Refused(f"the file is larger than {max_bytes} bytes")
         mime_type = text_of(part.get("ContentType")).partition(";")[0].strip().lower()
-        return Media(content, mime_type or attachment.mime_type, attachment.name or text_of(part.get("Filename")))
+        return Media.of(content, mime_type or attachment.mime_type, attachment.name or text_of(part.get("Filename")))

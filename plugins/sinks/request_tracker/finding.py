@@ -21,7 +21,8 @@ Json = dict[str, Any]
 
 
 class Finder:
-    """Looks up deliveries. ``receipt`` makes the receipt of a ticket or of its comment."""
+    """Looks up deliveries. ``receipt`` makes the receipt of a ticket or of its comment; ``changes`` is what an
+    update would change on a ticket as just read."""
 
     def __init__(
         self,
@@ -29,11 +30,13 @@ class Finder:
         settings: RequestTrackerSettings,
         directory: Directory,
         receipt: Callable[..., Receipt],
+        changes: Callable[[UpdateFields, Json], Json],
     ) -> None:
         self._client = client
         self._settings = settings
         self._directory = directory
         self._receipt = receipt
+        self._changes = changes
 
     def find(self, delivery: Delivery) -> Found | Absent | CannotTell:
         """See :class:`hub.sdk.FindsTickets`. Raises ``OddAnswer`` when an answer cannot be read."""
@@ -64,7 +67,7 @@ class Finder:
     ) -> Found | Absent | CannotTell:
         if outgoing.note_of(body, self._settings, key=delivery.key) is not None:
             return Absent()  # the note goes last; fields that are set already stay as they are
-        if not outgoing.field_changes(body, self._settings, ticket):
+        if not self._changes(body, ticket):
             return self._found(body.record_id)
         since = delivery.first_attempt_at
         changes = [

@@ -88,12 +88,15 @@ def external_id(ticket: Json, settings: RequestTrackerSettings) -> str:
     return "".join((custom_values(ticket, settings.external_id_field) or [])[:1])
 
 
-def record_changed(ticket: Json, newest: str, settings: RequestTrackerSettings, assignee: Agent) -> RecordChanged:
+def record_changed(
+    ticket: Json, newest: str, settings: RequestTrackerSettings, assignee: Agent, category: str | None = None
+) -> RecordChanged:
     """A ticket's fields as they are now. ``newest`` is its newest transaction, read before the ticket."""
     ticket_id, word = text_of(ticket.get("id")), text_of(ticket.get("Status"))
     priority = number_of(ticket.get("Priority"))
     tags = custom_values(ticket, settings.tags_field) if settings.tags_field else None
     state = [word, priority, tags, assignee.id, name_of(ticket.get("Queue"))]
+    state += [] if category is None else [category]
     return RecordChanged(
         event_key=f"record:{ticket_id}:{newest}:{_digest(state)}",
         lane=f"record:{ticket_id}",
@@ -106,6 +109,7 @@ def record_changed(ticket: Json, newest: str, settings: RequestTrackerSettings, 
         tags=None if tags is None else tuple(tags),
         assignee=assignee,
         group=name_of(ticket.get("Queue")),
+        category=category,
         version=newest,
         deleted=word == "deleted",
     )

@@ -46,6 +46,9 @@ class RequestTrackerSettings(Settings):
     tags_field: str = Field(
         "", description="Ticket custom field (many values) for tags; empty: no tags", examples=["Tags"]
     )
+    category_field: str = Field(
+        "", description="Ticket custom field for the category; empty: RT keeps it in a tag only", examples=["Category"]
+    )
     permalink_field: str = Field("", description="Ticket custom field for the address of the customer's post")
     proof_field: str = Field("", description="Ticket custom field for the address of the published answer")
     field_names: dict[str, str] = Field(
@@ -98,7 +101,7 @@ class RequestTrackerSettings(Settings):
     @property
     def custom_fields(self) -> tuple[str, ...]:
         """Every ticket custom field the connection uses, the external id first."""
-        named = (self.external_id_field, self.tags_field, self.permalink_field, self.proof_field)
+        named = (self.external_id_field, self.tags_field, self.category_field, self.permalink_field, self.proof_field)
         return tuple(dict.fromkeys(name for name in (*named, *self.field_names.values()) if name))
 
     def status_for(self, status: TicketStatus) -> str:

@@ -38,6 +38,8 @@ from hub.sdk import (
     WebhookRequest,
 )
 from plugins.sinks.request_tracker import outgoing, payloads, setup, webhooks
+from plugins.sinks.request_tracker.agents import RequestTrackerAgents
+from plugins.sinks.request_tracker.categories import Categories
 from plugins.sinks.request_tracker.cleaning import RequestTrackerCleaning
 from plugins.sinks.request_tracker.client import RequestTrackerClient, number
 from plugins.sinks.request_tracker.directory import Directory
@@ -55,6 +57,7 @@ Json = dict[str, Any]
 
 
 class RequestTrackerSink(
+    RequestTrackerAgents,
     RequestTrackerHistory,
     RequestTrackerCleaning,
     RequestTrackerFiles,
@@ -83,7 +86,8 @@ class RequestTrackerSink(
         Connector.__init__(self, settings, toolbox)
         self._client = RequestTrackerClient(settings, toolbox)
         self._directory = Directory(self._client, settings, toolbox.now)
-        self._finder = Finder(self._client, settings, self._directory, self._receipt)
+        self._categories = Categories(self._client, settings, toolbox.house, toolbox.now)
+        self._finder = Finder(self._client, settings, self._directory, self._receipt, self._changes)
         self._queues: dict[str, frozenset[str]] = {}
 
     # --- who we are ------------------------------------------------------------------------------------------------
@@ -167,7 +171,12 @@ class RequestTrackerSink(
             if isinstance(looked, Found):
                 return looked.receipt
         ticket = outgoing.new_ticket(
-            body, self.settings, key=delivery.key, queue=self._queue_for(body), files=self._files(delivery)
+            body,
+            self.settings,
+            key=delivery.key,
+            queue=self._queue_for(body),
+            files=self._files(delivery),
+            category=self._categories.written(body.ticket.category),
         )
         ticket_id = self._client.create_ticket(ticket)
         if not self._carries(ticket_id, body.ticket.uid):
@@ -217,7 +226,7 @@ class RequestTrackerSink(
         left: Json = {}
         try:
             if changes:  # RT answers 200 also when it did nothing: only the ticket tells
-                left = outgoing.not_so(changes, self._client.ticket(body.record_id)[0])
+                left = outgoing.not_so(changes, self._client.ticket(body.record_id)[0], self.settings)
             if note is not None and not left:  # last, so that its presence proves the whole update
                 self._client.add_message(body.record_id, "comment", note)
         except ConnectorError as error:
@@ -237,14 +246,39 @@ class RequestTrackerSink(
         conflict: UpdateConflict
         for _ in range(2):
             ticket, etag = self._client.ticket(body.record_id)
-            changes = outgoing.field_changes(body, self.settings, ticket)
+            changes = self._changes(body, ticket)
             if not changes:
                 return {}, []
+            if "Queue" in changes:
+                self._check_move(changes["Queue"])
+            # RT sets the owner before it moves the ticket, and asks who may own it in the old queue (seen at 5.0.3).
+            last = {"Owner": changes["Owner"]} if {"Owner", "Queue"} <= changes.keys() else {}
+            first = {name: value for name, value in changes.items() if name not in last}
             try:
-                return changes, self._client.update_ticket(body.record_id, changes, etag=etag)
+                said = self._client.update_ticket(body.record_id, first, etag=etag)
             except UpdateConflict as error:
                 conflict = error
+                continue
+            return changes, said + (self._client.update_ticket(body.record_id, last) if last else [])
         raise conflict
+
+    def _check_move(self, queue: str) -> None:
+        """``Refused`` for a queue without the custom field of our id: there the ticket would be nobody's to us."""
+        try:
+            fields = setup.field_names(self._client.queue(queue))
+        except Refused:
+            return  # RT itself says that there is no such queue
+        if self.settings.external_id_field.casefold() not in map(str.casefold, fields):
+            raise Refused(
+                f"the queue {queue!r} has no custom field {self.settings.external_id_field}: the hub would lose sight "
+                f"of the ticket there; `hub connections setup {self.toolbox.connection}` says how to add it"
+            )
+
+    def _changes(self, body: UpdateFields, ticket: Json) -> Json:
+        if body.agent and self.settings.assign == "agent":
+            body = body.model_copy(update={"agent": self._directory.login(body.agent)})
+        category = self._categories.written(body.category)
+        return outgoing.field_changes(body, self.settings, ticket, category=category)
 
     def _files(self, delivery: Delivery) -> Files:
         files = delivery.body.said.attachments if isinstance(delivery.body, OpenTicket | AddComment) else ()
@@ -331,7 +365,8 @@ class RequestTrackerSink(
             at = time_of(ticket.get("LastUpdated")) or self.toolbox.now()
             return [*comments, payloads.record_gone(record, at, merged_into=target)]
         newest = text_of(history[-1].get("id"))
-        return [*comments, payloads.record_changed(ticket, newest, self.settings, self._directory.agent(owner))]
+        assignee, category = self._directory.agent(owner), self._categories.read(ticket)
+        return [*comments, payloads.record_changed(ticket, newest, self.settings, assignee, category)]
 
     def _history(self, record: str) -> list[Json]:
         try:
@@ -352,11 +387,11 @@ class RequestTrackerSink(
 
     def plan_setup(self, webhook_url: str) -> Sequence[SetupStep]:
         """Queue, custom fields, rights and the scrip; reads only."""
-        return setup.plan(self._client, self.settings, self.toolbox.connection, webhook_url)
+        return setup.plan(self._client, self.settings, self.toolbox, webhook_url, self.agents)
 
     def apply_setup(self, webhook_url: str) -> Sequence[SetupStep]:
         """Make the queue and the custom fields as far as our account may; the plan as it is then."""
-        setup.apply(self._client, self.settings, self.toolbox.connection)
+        setup.apply(self._client, self.settings, self.toolbox)
         self._queues.clear()
         return self.plan_setup(webhook_url)
 

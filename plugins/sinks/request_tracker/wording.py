@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from hub.sdk import Attachment, Proof, Quote, Said, TicketView
+from hub.sdk import Attachment, Identity, Proof, Quote, Said, TicketView
 
 Language = Literal["it", "en"]
 
@@ -15,6 +15,10 @@ _RULE = "-" * 12
 
 _SENTENCES: dict[str, tuple[str, str]] = {  # English, Italian
     "wrote": ("Written by {who} on {network}", "Scritto da {who} su {network}"),
+    "now_of": (
+        "The customer of this ticket is now {who} on {network}.",
+        "Il cliente di questo ticket ora è {who} su {network}.",
+    ),
     "company": ("We wrote on {network}, outside RT:", "Abbiamo scritto su {network}, fuori da RT:"),
     "where": ("Original: {permalink}", "Originale: {permalink}"),
     "quoted": ("{author} had written:", "{author} aveva scritto:"),
@@ -84,7 +88,7 @@ def message_text(
         text = f"{say('company', language, network=network)}\n\n{text}"
     origin: list[str] = []
     if said.author is not None and not said.by_company:
-        origin.append(say("wrote", language, who=_person(said), network=network))
+        origin.append(say("wrote", language, who=_named(said.author), network=network))
     if said.permalink:
         origin.append(say("where", language, permalink=said.permalink))
     below = ["\n".join(origin)] if origin else []
@@ -104,6 +108,11 @@ def proof_text(proof: Proof, network: str, language: Language) -> str:
     return say(proof.state, language, network=_title(network), permalink=proof.permalink, reason=reason, at=at)
 
 
+def requester_text(person: Identity, language: Language) -> str:
+    """Whose ticket it is from now on."""
+    return say("now_of", language, who=_named(person), network=_title(person.network))
+
+
 def _before_typing(ticket: TicketView, network: str, language: Language) -> list[str]:
     if ticket.mode in ("observe", "draft"):
         lines = [say(ticket.mode, language)]
@@ -120,11 +129,8 @@ def _before_typing(ticket: TicketView, network: str, language: Language) -> list
     return lines
 
 
-def _person(said: Said) -> str:
-    author = said.author
-    if author is None:
-        return ""
-    return f"{author.label} (@{author.handle})" if author.handle and author.handle != author.label else author.label
+def _named(person: Identity) -> str:
+    return f"{person.label} (@{person.handle})" if person.handle and person.handle != person.label else person.label
 
 
 def _quote(quote: Quote, language: Language) -> str:

@@ -26,8 +26,10 @@ MAX_PAGES = 10
 """Of a hundred agents, of a thousand open tickets. An account with more of them gets no count."""
 MEMBERSHIP_PAGES = 50
 OPEN_AND_ASSIGNED = "status<solved -assignee:none"
-_LIGHT = 1
-"""``role_type`` of light agents, who can be given no ticket."""
+_NOTES_ONLY = {1: "light agent", 2: "chat agent", 3: "contributor"}
+"""``role_type`` of agents who add internal notes at most. 0 is a custom role, 4 an admin, 5 a billing admin; null: no
+such roles in the account. https://developer.zendesk.com/api-reference/ticketing/users/users/ and
+https://support.zendesk.com/hc/en-us/articles/4408832171034"""
 
 Json = dict[str, Any]
 
@@ -93,9 +95,18 @@ class ZendeskAgents(ReportsAgents):
         return found
 
 
+def notes_only(user: Json) -> str:
+    """What an agent is called who cannot comment in public; empty for one who can."""
+    kind = user.get("role_type")
+    if user.get("chat_only") is True:
+        return _NOTES_ONLY[2]
+    if isinstance(kind, int) and kind in _NOTES_ONLY:
+        return _NOTES_ONLY[kind]
+    return "agent for internal notes only" if user.get("only_private_comments") is True else ""
+
+
 def _may_get_tickets(user: Json) -> bool:
-    refused = user.get("suspended") is True or user.get("active") is False or user.get("chat_only") is True
-    return not refused and user.get("role_type") != _LIGHT
+    return user.get("suspended") is not True and user.get("active") is not False and not notes_only(user)
 
 
 def _untold(known: Availability) -> bool:

@@ -15,6 +15,7 @@ from hub.sdk import (
     RateLimited,
     Receipt,
     RedactComment,
+    Refused,
 )
 
 Outcome = Receipt | Failure | Accepted
@@ -43,9 +44,26 @@ class Batch:
         """Those without an outcome, in order."""
         return [one for one in self._deliveries if id(one) not in self._outcomes]
 
+    def must_wait(self, delivery: Delivery) -> bool:
+        """Whether an earlier delivery to the same record has not ended yet: it must not be overtaken. Only a redaction
+        may, which no order matters to."""
+        record = getattr(delivery.body, "record_id", "")
+        if not record or isinstance(delivery.body, RedactComment):
+            return False
+        for one in self._deliveries:
+            if one is delivery:
+                return False
+            if getattr(one.body, "record_id", "") == record and not _ended(self._outcomes.get(id(one))):
+                return True
+        return False
+
     def outcomes(self) -> list[Outcome]:
         """All of them, in order."""
         return [self._outcomes[id(one)] for one in self._deliveries]
+
+
+def _ended(outcome: Outcome | None) -> bool:
+    return isinstance(outcome, Receipt) or (isinstance(outcome, Failure) and isinstance(outcome.error, Refused))
 
 
 def later() -> RateLimited:

@@ -16,6 +16,7 @@ from typing import Any
 
 from hub.sdk import AnyEvent, ConfigurationError, Hint, Page, RateLimited, Refused, Toolbox, Unreadable
 from plugins.sinks.zendesk import payloads
+from plugins.sinks.zendesk.categories import Categories
 from plugins.sinks.zendesk.client import ZendeskClient
 from plugins.sinks.zendesk.directory import Directory
 from plugins.sinks.zendesk.errors import GONE
@@ -33,6 +34,7 @@ _EVENT_PAGES = 3
 _CATCH_UP = 300
 _TOO_FAR = 3600
 _BLIND = 600
+_SETTLED = 600  # the export of audits may tell one late
 _PENDING = 2000
 _KNOWN = 300
 _SAME_SECOND = timedelta(seconds=2)
@@ -47,19 +49,21 @@ class Changes:
         self,
         client: ZendeskClient,
         directory: Directory,
+        categories: Categories,
         toolbox: Toolbox,
         knows: Callable[[], bool],
         is_own: Callable[[str], bool],
     ) -> None:
         self._client = client
         self._directory = directory
+        self._categories = categories
         self._toolbox = toolbox
         self._now = toolbox.now
         self._knows = knows
         self._is_own = is_own
         self._no_events = False
         self._quiet_until: datetime | None = None
-        self._read: OrderedDict[str, str] = OrderedDict()
+        self._read: OrderedDict[str, tuple[str, int]] = OrderedDict()
 
     # --- the exports -------------------------------------------------------------------------------------------------
 
@@ -93,7 +97,8 @@ class Changes:
             raise ConfigurationError(summary, detail=error.detail) from error
         rows = page["tickets"]
         after = text_of(page.get("after_cursor"))
-        more = bool(after) and page.get("end_of_stream") is False
+        # A cursor that stands still is read again at the next poll, not at once and for ever.
+        more = page.get("end_of_stream") is False and after not in ("", text_of(cursor.get("cursor")))
         audits = _Audits(cursor, int(self._now().timestamp()))
         if any(self._may_be_ours(row) and row.get("status") != "deleted" for row in rows) or (
             not more and audits.far()
@@ -130,9 +135,9 @@ class Changes:
         if row.get("status") == "deleted":
             at = time_of(version) or self._now()
             return payloads.record_deleted(ticket_id, at, external_id=text_of(row.get("external_id")), version=version)
-        if audits.only_ours(ticket_id, version):
+        if audits.only_ours(ticket_id, version) or audits.told_before(ticket_id, version):
             return None
-        # Updates by the system move generated_timestamp only.
+        # Updates by the system move generated_timestamp only, for thousands of tickets at once.
         return Hint(
             event_key=f"export:{ticket_id}:{version}:{text_of(row.get('generated_timestamp'))}",
             lane=f"record:{ticket_id}",
@@ -143,8 +148,9 @@ class Changes:
 
     def complete(self, hint: Hint) -> Sequence[AnyEvent]:
         """The record as it is now and its comments: two calls, one more for people not seen before."""
-        known = self._read.get(hint.record)
-        if known and hint.event_key.startswith(f"export:{hint.record}:{known}:"):
+        version, read_at = self._read.get(hint.record, ("", 0))
+        known = version and hint.event_key.startswith(f"export:{hint.record}:{version}:")
+        if known and not _generated_since(hint.event_key, read_at):
             return []  # the webhook was faster, and this instance has read that very version
         try:
             ticket, people = self._client.ticket_and_people(hint.record)
@@ -160,8 +166,9 @@ class Changes:
             return [payloads.record_deleted(hint.record, self._now())]
         self._directory.learn_people(people)
         self._directory.read(payloads.people_of(ticket, audits))
-        comments = payloads.comments_seen(hint.record, audits, self._directory.agent)
-        record = payloads.record_changed(ticket, self._directory.agent, self._directory.group_name)
+        agent, group = self._directory.agent, self._directory.group_name
+        comments = payloads.comments_seen(hint.record, audits, agent, problem=payloads.problem_of(ticket))
+        record = payloads.record_changed(ticket, agent, group, category=self._categories.told(ticket))
         self._remember(hint.record, ticket)
         return [*comments, record.model_copy(update={"merged_into": payloads.merged_into(ticket, comments)})]
 
@@ -181,7 +188,7 @@ class Changes:
         if changed_at is None or vendor_now is None or vendor_now - changed_at < _SAME_SECOND:
             self._read.pop(record, None)
             return
-        self._read[record] = version
+        self._read[record] = (version, int(vendor_now.timestamp()))
         self._read.move_to_end(record)
         while len(self._read) > _KEEP:
             self._read.popitem(last=False)
@@ -208,6 +215,9 @@ class _Audits:
         known = cursor.get("known")
         self._known: set[str] = set(map(text_of, known)) if isinstance(known, list) else set()
         self._told: dict[str, None] | None = None
+        self._began = self.since
+        whole = cursor.get("whole_since")
+        self._whole_since = whole if isinstance(whole, int) else self.since
 
     def far(self) -> bool:
         """Whether it is time to read on though no ticket of ours changed."""
@@ -233,6 +243,7 @@ class _Audits:
         """An account with more changes than we read: begin anew near the present, and trust nothing for a while."""
         if self._now - self.since > _TOO_FAR:
             self.since, self._blind_until = self._now - _WITHHELD, self._now + _BLIND
+            self._whole_since = self.since
 
     def only_ours(self, ticket_id: str, version: str) -> bool:
         """Whether every new audit up to this version of the ticket is ours."""
@@ -241,6 +252,14 @@ class _Audits:
         newest, changed_at = time_of(self._newest.get(ticket_id)), time_of(version)
         return newest is not None and changed_at is not None and newest >= changed_at
 
+    def told_before(self, ticket_id: str, version: str) -> bool:
+        """Whether earlier readings held every audit up to this version of the ticket: then only the system has
+        touched it since, and there is nothing new to read."""
+        changed_at = time_of(version)
+        if changed_at is None or self._now < self._blind_until or ticket_id in self._touched:
+            return False
+        return self._whole_since <= changed_at.timestamp() < self._began - _SETTLED
+
     def seen(self, ticket_ids: Any) -> None:
         """These tickets' rows have come."""
         for ticket_id in ticket_ids:
@@ -248,10 +267,11 @@ class _Audits:
         if len(self._touched) > _PENDING:
             self._touched.clear()
             self._blind_until = self._now + _BLIND
+            self._whole_since = self._now
 
     def cursor(self) -> Json:
         """Its part of the next cursor."""
-        kept: Json = {"events_since": self.since}
+        kept: Json = {"events_since": self.since, "whole_since": self._whole_since}
         known = self._known if self._told is None else self._told
         for name, values in (("touched", list(self._touched)), ("known", list(known)[-_KNOWN:])):
             if values:
@@ -259,6 +279,13 @@ class _Audits:
         if self._now < self._blind_until:
             kept["blind_until"] = self._blind_until
         return kept
+
+
+def _generated_since(event_key: str, read_at: int) -> bool:
+    """Whether the export's row is of a change that a reading at this second cannot have seen. A redaction is not said
+    to move ``updated_at``; ``generated_timestamp`` moves with every change."""
+    generated = event_key.rpartition(":")[2]
+    return generated.isdigit() and int(generated) >= read_at
 
 
 def _is_ours(row: Json) -> bool:

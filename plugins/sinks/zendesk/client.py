@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import requests
 
-from hub.sdk import ConfigurationError, ConnectorError, OutcomeUnknown, Refused, Toolbox, failure_of_transport
+from hub.sdk import ConfigurationError, ConnectorError, Media, OutcomeUnknown, Refused, Toolbox, failure_of_transport
 from plugins.sinks.zendesk.access import Credentials
 from plugins.sinks.zendesk.budget import Budget, is_limit_of_one
 from plugins.sinks.zendesk.errors import OddAnswer, failure_of_answer, not_json
@@ -226,11 +226,11 @@ class ZendeskClient:
             params = {"page[size]": "100", "page[after]": after}
         return rows
 
-    def upload(self, content: bytes, *, name: str, mime_type: str) -> str:
+    def upload(self, file: Media, *, name: str, mime_type: str) -> str:
         """Leave a file with Zendesk; its token is good for one comment within an hour. Harmless when repeated."""
         url = f"{_ORIGIN}/api/v2/uploads.json?filename={quote(name, safe='')}"
         headers = {"Content-Type": mime_type or "application/octet-stream"}
-        answer = self._call(lambda: self._door.post(url, data=content), headers=headers)
+        answer = self._call(lambda: self._door.post(url, data=file), headers=headers)
         token = text_of(part_of(answer, "upload").get("token"))
         if not token:
             raise self._odd("upload token")

@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from hub.sdk import Agent, Identity, Refused, TemporaryFailure
 from plugins.sinks.zendesk.client import ZendeskClient
 from plugins.sinks.zendesk.outgoing import external_user_id, user_for
-from plugins.sinks.zendesk.payloads import agent_of, text_of
+from plugins.sinks.zendesk.payloads import agent_of, is_id, text_of
+from plugins.sinks.zendesk.settings import AssignMode
 
 _ROLES_LAST = timedelta(minutes=15)
 _GROUPS_LAST = timedelta(minutes=1)
@@ -71,6 +72,20 @@ class Directory:
             self._read_groups()
         raise Refused(f"there is no group {name!r} in Zendesk; create it or correct teams.toml", detail="unknown group")
 
+    def assignment(self, mode: AssignMode, group: str, agent: str = "") -> dict[str, Any]:
+        """The changes that give a ticket to a group and an agent, as far as ``mode`` allows."""
+        changes: dict[str, Any] = {}
+        if group and mode in ("group", "agent"):
+            changes["group_id"] = int(group) if is_id(group) else self.group_id(group)
+        if agent and mode == "agent":
+            if is_id(agent):
+                changes["assignee_id"] = int(agent)
+            elif "@" in agent:
+                return {**changes, "assignee_email": agent}
+            else:
+                raise Refused(f"the agent {agent!r} must be a Zendesk id or an e-mail address")
+        return changes
+
     def customer(self, identity: Identity) -> int:
         """The id of the end user for this identity, made if need be."""
         key = external_user_id(identity)
@@ -96,9 +111,11 @@ class Directory:
         for user in users:
             _remember(self._agents, text_of(user.get("id")), (self._now(), self._person(user)))
 
-    def forget(self, identity: Identity) -> None:
-        """Look this one up again: the user may have been merged or deleted in Zendesk."""
-        self._customers.pop(external_user_id(identity), None)
+    def renewed(self, identity: Identity) -> bool:
+        """Ask for a remembered user again, who may have been merged or deleted in Zendesk: whether it is another now.
+        Makes no call for one that is not remembered."""
+        before = self._customers.pop(external_user_id(identity), None)
+        return before is not None and self.customer(identity) != before
 
     def _person(self, user: dict[str, Any]) -> Agent:
         person = agent_of(user)

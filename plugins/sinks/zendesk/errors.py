@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
 
@@ -27,6 +29,10 @@ GONE = "gone"
 
 class UpdateConflict(TemporaryFailure):
     """Somebody changed the ticket between our read and our write (409): nothing was written."""
+
+
+class Forbidden(Refused):
+    """Our account may not do this (403)."""
 
 
 class OddAnswer(TemporaryFailure):
@@ -64,15 +70,16 @@ def failure_of_answer(
         return UpdateConflict(f"somebody else changed the ticket ({code or 409})", detail=detail)
     if status >= 500 or status == 408:
         # Zendesk's edge answers 502 to 504 also when the application went on: after a write nobody knows.
-        kind = OutcomeUnknown if effect_possible else TemporaryFailure
-        return kind(f"Zendesk has a problem ({status})", detail=detail, vendor_request_id=request_id)
+        unsure = OutcomeUnknown if effect_possible else TemporaryFailure
+        return unsure(f"Zendesk has a problem ({status})", detail=detail, vendor_request_id=request_id)
     if status == 404:
         return Refused("the record is gone (404)", detail=GONE, vendor_request_id=request_id)
     if _is_closed(problem):
         return RecordClosed("the record is closed", detail=detail, vendor_request_id=request_id)
     if 300 <= status < 400:
         return TemporaryFailure(f"Zendesk redirects ({status}); check subdomain or base_url", detail=detail)
-    return Refused(
+    kind = Forbidden if status == 403 else Refused
+    return kind(
         f"Zendesk refuses it ({status} {code}{_places(problem)})".replace(" )", ")"),
         detail=detail,
         vendor_request_id=request_id,
@@ -87,6 +94,25 @@ def not_json(response: requests.Response, *, effect_possible: bool) -> Connector
         detail=response.text[:500],
         vendor_request_id=response.headers.get("X-Zendesk-Request-Id", ""),
     )
+
+
+def told_by(error: ConnectorError) -> str:
+    """What Zendesk itself says about a refusal, in its words; empty when it says nothing. Only for calls that hold
+    nothing of a customer's: elsewhere it may quote him."""
+    try:
+        sentences = dict.fromkeys(_sentences(json.loads(error.detail)))
+    except (ValueError, RecursionError):
+        return ""
+    return "; ".join(sentences)[:300]
+
+
+def _sentences(part: Any) -> Iterator[str]:
+    for name, value in part.items() if isinstance(part, dict) else enumerate(part) if isinstance(part, list) else ():
+        if isinstance(value, str):
+            if name in ("title", "message", "description", "detail") and value.strip():
+                yield " ".join(value.split())
+        else:
+            yield from _sentences(value)
 
 
 def _problem(response: requests.Response) -> dict[str, Any]:

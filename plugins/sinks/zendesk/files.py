@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import mimetypes
 import re
 from collections import OrderedDict
@@ -78,7 +79,8 @@ class Files:
     def fetch(self, attachment: Attachment, *, max_bytes: int) -> Media:
         """The bytes of an agent's file. Zendesk redirects to a file host, which never sees our credentials."""
         media = self._read(attachment.url, max_bytes)
-        return Media(media.content, media.mime_type or attachment.mime_type, attachment.name or media.name)
+        mime_type, name = media.mime_type or attachment.mime_type, attachment.name or media.name
+        return dataclasses.replace(media, mime_type=mime_type, name=name)
 
     def _read(self, url: str, max_bytes: int) -> Media:
         address = urlsplit(url)
@@ -97,26 +99,21 @@ class Files:
                     return self._toolbox.fetch_media(moved, max_bytes=max_bytes)
                 if response.status_code != 200:
                     raise failure_of_answer(response, self._toolbox.now(), effect_possible=False)
-                content = bytearray()
-                for chunk in response.iter_content(64 * 1024):
-                    content += chunk
-                    if len(content) > max_bytes:
-                        raise Refused(f"the file is larger than {max_bytes} bytes")
+                name = PurePosixPath(unquote(address.path)).name
+                return Media.of_answer(response, max_bytes=max_bytes, name=name)
         except requests.RequestException as error:
             raise failure_of_transport(error, effect_possible=False) from error
-        mime_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return Media(bytes(content), mime_type, PurePosixPath(unquote(address.path)).name)
 
     def _copy(self, attachment: Attachment) -> str:
         if attachment.size is not None and attachment.size > MAX_BYTES:
             raise Refused("the attachment is larger than Zendesk takes")
         if self._toolbox.now() - self._began > _TIME_FOR_FILES:
             raise RateLimited("other attachments took all the time", retry_after=1.0, scope="lane")
-        media = self._toolbox.fetch_media(attachment.ref or attachment.url, max_bytes=MAX_BYTES)
-        if not media.content:
-            raise Refused("the attachment is empty")
-        mime_type = media.mime_type or attachment.mime_type or "application/octet-stream"
-        return self._client.upload(media.content, name=_name(attachment, media, mime_type), mime_type=mime_type)
+        with self._toolbox.fetch_media(attachment.ref or attachment.url, max_bytes=MAX_BYTES) as media:
+            if not media.size:
+                raise Refused("the attachment is empty")
+            mime_type = media.mime_type or attachment.mime_type or "application/octet-stream"
+            return self._client.upload(media, name=_name(attachment, media, mime_type), mime_type=mime_type)
 
     def _token(self, key: str, number: int) -> str:
         made_at, token = self._tokens.get((key, number), (None, ""))

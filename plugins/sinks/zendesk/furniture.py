@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 
-from hub.sdk.commands import COMMANDS, DRAFT_TAG, category_tag
+from hub.sdk import COMMANDS, CategoryName, Command, House, Words, category_tag
+from hub.sdk.commands import DRAFT_TAG
 from plugins.sinks.zendesk.payloads import part_of, text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
+from plugins.sinks.zendesk.ticket_fields import meaning_of, meanings, options_of, own_tag
 
 Json = dict[str, Any]
 
@@ -43,11 +45,13 @@ class FurniturePiece:
 
     key: str
     kind: str
-    title: str
+    title: Words
     body: Json
     drift: Callable[[Json], bool]
     """Whether what is there does not do its work any more. Names, positions and who may see it are the account's."""
-    by_hand: str = ""
+    by_hand: Words | None = None
+    stays: Words | str = ""
+    """What is left of it when the setup is taken back; empty: nothing."""
     marked: str = "description"
     takes_write: bool = False
     remember_as: str = ""
@@ -63,26 +67,29 @@ class FurniturePiece:
         if self.kind == Furniture.MACRO.value:
             present = [action for action in row.get("actions") or [] if isinstance(action, dict)]
             body["actions"] = present + [action for action in wanted["actions"] if action not in present]
+        if "custom_field_options" in wanted:  # one that is not told again is deleted, with its values
+            there = options_of(row)
+            tags = {option["value"] for option in there}
+            new = [option for option in wanted["custom_field_options"] if option["value"] not in tags]
+            body["custom_field_options"] = there + new
         return body
 
 
-def furniture(settings: ZendeskSettings, webhook_url: str, connection: str) -> list[FurniturePiece]:
+def furniture(settings: ZendeskSettings, house: House, webhook_url: str, connection: str) -> list[FurniturePiece]:
     """Every piece, in the order to make them; no webhook without an address."""
     pieces = [_webhook(webhook_url, connection)] if webhook_url else []
     if settings.permalink_field is None:
         pieces.append(_field(settings, "permalink_field"))
     if settings.proof_field is None:
         pieces.append(_field(settings, "proof_field"))
+    if settings.category_field is None and settings.make_category_field and house.categories:
+        pieces.append(_category_field(settings, house))
     pieces += [_view(settings, "to-answer"), _view(settings, "drafts")]
     for command in COMMANDS:
-        title = command.title.in_language(settings.agent_language)
-        text = command.description.in_language(settings.agent_language)
-        if not command.takes_category:
-            pieces.append(_macro(f"macro-{command.name}", title, text, command.tag))
-            continue
-        for category in settings.categories:
-            tag = category_tag(category)
-            pieces.append(_macro(f"macro-{tag.removeprefix('sch-')}", f"{title}::{category}", text, tag))
+        if command.takes_category:
+            pieces += [_category_macro(settings, command, category) for category in house.categories]
+        else:
+            pieces.append(_macro(settings, f"macro-{command.name}", command.title, command.description, command.tag))
     return pieces
 
 
@@ -103,56 +110,113 @@ def _webhook(url: str, connection: str) -> FurniturePiece:
         lacking = not isinstance(events, list) or not set(EVENTS) <= set(events)
         return lacking or any(row.get(name) != body[name] for name in same)
 
-    title = "webhook that tells the hub of changes, and its signing secret"
+    title = Words(
+        en="webhook that tells the hub of changes, and its signing secret",
+        it="webhook che avvisa l'hub delle modifiche, e il suo segreto di firma",
+    )
     return FurniturePiece("webhook", Furniture.WEBHOOK.value, title, body, drift)
 
 
-_FIELD_TITLES: dict[str, dict[Literal["it", "en"], str]] = {
-    "permalink_field": {"en": "Customer's post", "it": "Post del cliente"},
-    "proof_field": {"en": "Published answer", "it": "Risposta pubblicata"},
+_FIELD_TITLES: dict[str, Words] = {
+    "permalink_field": Words(en="Customer's post", it="Post del cliente"),
+    "proof_field": Words(en="Published answer", it="Risposta pubblicata"),
+    "category_field": Words(en="Category", it="Categoria"),
 }
-_FIELD_TEXTS: dict[str, dict[Literal["it", "en"], str]] = {
-    "permalink_field": {
-        "en": "Where the customer wrote; filled in by Social Care Hub.",
-        "it": "Dove ha scritto il cliente; lo compila Social Care Hub.",
-    },
-    "proof_field": {
-        "en": "Where our answer appeared; filled in by Social Care Hub.",
-        "it": "Dove è apparsa la nostra risposta; lo compila Social Care Hub.",
-    },
+_FIELD_TEXTS: dict[str, Words] = {
+    "permalink_field": Words(
+        en="Where the customer wrote; filled in by Social Care Hub.",
+        it="Dove ha scritto il cliente; lo compila Social Care Hub.",
+    ),
+    "proof_field": Words(
+        en="Where our answer appeared; filled in by Social Care Hub.",
+        it="Dove è apparsa la nostra risposta; lo compila Social Care Hub.",
+    ),
+    "category_field": Words(
+        en="What the request is about; another choice here changes team and data in Social Care Hub too.",
+        it="Di che cosa si tratta; cambiandola qui cambiano anche gruppo e dati in Social Care Hub.",
+    ),
 }
+_FIELD_STAYS = Words(en="is switched off; its values stay", it="viene disattivato; i suoi valori restano")
+_FIELDS = Words(
+    en="Admin Center, Objects and rules, Tickets, Fields",
+    it="Centro amministrativo, Oggetti e regole, Ticket, Campi",
+)
 
 
 def _field(settings: ZendeskSettings, name: str) -> FurniturePiece:
-    title, text = _FIELD_TITLES[name][settings.agent_language], _FIELD_TEXTS[name][settings.agent_language]
+    title = _FIELD_TITLES[name]
     return FurniturePiece(
         key=name.replace("_", "-"),
         kind=Furniture.FIELD.value,
-        title=f"ticket field {title}",
-        body={"type": "text", "title": title, "agent_description": text, "active": True},
+        title=Words(en=f"ticket field {title.en}", it=f"campo dei ticket {title.it}"),
+        body={
+            "type": "text",
+            "title": title.in_language(settings.language),
+            "agent_description": _FIELD_TEXTS[name].in_language(settings.language),
+            "active": True,
+        },
         drift=lambda row: row.get("active") is False,
-        by_hand=f"Admin Center, Objects and rules, Tickets, Fields: add a text field {title}, and put its id into "
-        f"{name}.",
+        by_hand=Words(
+            en=f"{_FIELDS.en}: add a text field {title.en}, and put its id into {name}.",
+            it=f"{_FIELDS.it}: aggiungi un campo di testo {title.it} e metti il suo id in {name}.",
+        ),
+        stays=_FIELD_STAYS,
         marked="agent_description",
         takes_write=True,
         remember_as=name,
     )
 
 
-_VIEW_TEXTS: dict[str, dict[Literal["it", "en"], tuple[str, str]]] = {
-    "to-answer": {
-        "en": ("Social: to answer", "Customers of the networks who wait for an answer."),
-        "it": ("Social: da rispondere", "Clienti dei social che attendono una risposta."),
-    },
-    "drafts": {
-        "en": ("Social: drafts waiting", "Answers that wait for the macro “Send this draft”."),
-        "it": ("Social: bozze in attesa", "Risposte che attendono la macro “Invia la bozza”."),
-    },
+def _category_field(settings: ZendeskSettings, house: House) -> FurniturePiece:
+    """A dropdown whose options' tags are our own for the category: field and tag are then one thing at Zendesk, and no
+    option of another field has them (an option's tag must be unique in the account)."""
+    piece = _field(settings, "category_field")
+    options = [
+        {
+            "name": category.label.in_language(settings.language),
+            "value": own_tag(settings.tag_prefix, "category", category.name),
+        }
+        for category in house.categories
+    ]
+    ways = meanings(house.categories, settings.tag_prefix)
+
+    def drift(row: Json) -> bool:
+        there = {meaning_of(option, ways) for option in options_of(row)}
+        return row.get("active") is False or not {category.name for category in house.categories} <= there
+
+    names = ", ".join(option["name"] for option in options)
+    by_hand = Words(
+        en=f"{_FIELDS.en}: add a dropdown with the values {names}, and put its id into category_field.",
+        it=f"{_FIELDS.it}: aggiungi un menu a discesa con i valori {names} e metti il suo id in category_field.",
+    )
+    return replace(
+        piece, body=piece.body | {"type": "tagger", "custom_field_options": options}, drift=drift, by_hand=by_hand
+    )
+
+
+_VIEW_TEXTS: dict[str, tuple[Words, Words]] = {
+    "to-answer": (
+        Words(en="Social: to answer", it="Social: da rispondere"),
+        Words(
+            en="Customers of the networks who wait for an answer.", it="Clienti dei social che attendono una risposta."
+        ),
+    ),
+    "drafts": (
+        Words(en="Social: drafts waiting", it="Social: bozze in attesa"),
+        Words(
+            en="Answers that wait for the macro “Send this draft”.",
+            it="Risposte che attendono la macro “Invia la bozza”.",
+        ),
+    ),
 }
+_VIEWS = Words(
+    en="Admin Center, Workspaces, Agent tools, Views",
+    it="Centro amministrativo, Spazi di lavoro, Strumenti agente, Viste",
+)
 
 
 def _view(settings: ZendeskSettings, name: str) -> FurniturePiece:
-    title, text = _VIEW_TEXTS[name][settings.agent_language]
+    title, text = _VIEW_TEXTS[name]
     below, tag = ("pending", settings.tag_prefix) if name == "to-answer" else ("solved", DRAFT_TAG)
     conditions = [
         {"field": "status", "operator": "less_than", "value": below},
@@ -166,32 +230,48 @@ def _view(settings: ZendeskSettings, name: str) -> FurniturePiece:
     return FurniturePiece(
         key=f"view-{name}",
         kind=Furniture.VIEW.value,
-        title=f"view {title}",
+        title=Words(en=f"view {title.en}", it=f"vista {title.it}"),
         # Flat to write, nested to read: https://developer.zendesk.com/api-reference/ticketing/business-rules/views/
         body={
-            "title": title,
-            "description": text,
+            "title": title.in_language(settings.language),
+            "description": text.in_language(settings.language),
             "active": True,
             "all": conditions,
             "any": [],
             "output": {"columns": _COLUMNS, "sort_by": "created", "sort_order": "asc"},
         },
         drift=drift,
-        by_hand=f"Admin Center, Workspaces, Agent tools, Views: add {title} with the conditions Status less than "
-        f"{below} and Tags contains at least one of {tag}.",
+        by_hand=Words(
+            en=f"{_VIEWS.en}: add {title.en} with the conditions Status less than {below} and Tags contains at least "
+            f"one of {tag}.",
+            it=f"{_VIEWS.it}: aggiungi {title.it} con le condizioni Stato inferiore a {below} e Tag contiene almeno "
+            f"uno di {tag}.",
+        ),
         takes_write=True,
     )
 
 
-def _macro(key: str, title: str, text: str, tag: str) -> FurniturePiece:
+def _category_macro(settings: ZendeskSettings, command: Command, category: CategoryName) -> FurniturePiece:
+    title, label, tag = command.title, category.label, category_tag(category.name)
+    named = Words(en=f"{title.en}::{label.en}", it=f"{title.it}::{label.it}")
+    return _macro(settings, f"macro-{tag.removeprefix('sch-')}", named, command.description, tag)
+
+
+def _macro(settings: ZendeskSettings, key: str, title: Words, text: Words, tag: str) -> FurniturePiece:
     actions = [{"field": "current_tags", "value": tag}]  # adds; set_tags would take the others away
 
     def drift(row: Json) -> bool:
         return row.get("active") is False or not _adds(row.get("actions"), tag)
 
-    name = f"Social care::{title}"  # "::" makes a folder
-    body: Json = {"title": name, "description": text, "active": True, "actions": actions}
-    return FurniturePiece(key, Furniture.MACRO.value, f"macro {name}", body, drift)
+    name = Words(en=f"Social care::{title.en}", it=f"Social care::{title.it}")  # "::" makes a folder
+    body: Json = {
+        "title": name.in_language(settings.language),
+        "description": text.in_language(settings.language),
+        "active": True,
+        "actions": actions,
+    }
+    named = Words(en=f"macro {name.en}", it=f"macro {name.it}")
+    return FurniturePiece(key, Furniture.MACRO.value, named, body, drift)
 
 
 def _holds(there: Any, wanted: list[Json]) -> bool:

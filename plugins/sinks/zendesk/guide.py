@@ -101,7 +101,7 @@ _STEPS: dict[Language, tuple[tuple[str, str, str, str], ...]] = {
         (
             "Set the account up",
             "hub connections setup NAME shows what would be made: a webhook to {webhook}, macros for the agents, "
-            "views and two ticket fields; --apply makes it, --remove takes it back. Nothing that the hub did not make "
+            "views and ticket fields; --apply makes it, --remove takes it back. Nothing that the hub did not make "
             "is changed.",
             "",
             "",
@@ -150,7 +150,7 @@ _STEPS: dict[Language, tuple[tuple[str, str, str, str], ...]] = {
         (
             "Prepara l'account",
             "hub connections setup NOME mostra che cosa verrebbe creato: un webhook verso {webhook}, macro per gli "
-            "agenti, viste e due campi dei ticket; --apply lo crea, --remove lo toglie. Nulla che l'hub non abbia "
+            "agenti, viste e campi dei ticket; --apply lo crea, --remove lo toglie. Nulla che l'hub non abbia "
             "creato viene modificato.",
             "",
             "",
@@ -179,7 +179,7 @@ _WHY: dict[Language, dict[str, str]] = {
         "users:write": "Makes an end user per customer, by the account on the network and without an e-mail address.",
         "webhooks:write": "Makes the webhook that tells the hub of answers, and reads its signing secret.",
         "macros:write": "Makes the macros by which agents command the hub.",
-        "write": "Only for the setup (ask_write = true): makes two views and two ticket fields, which have no scope of "
+        "write": "Only for the setup (ask_write = true): makes views and ticket fields, which have no scope of "
         "their own. Take it back afterwards: ask_write = false, and connect again.",
     },
     "it": {
@@ -190,7 +190,7 @@ _WHY: dict[Language, dict[str, str]] = {
         "users:write": "Crea un utente finale per cliente, secondo il profilo sul social e senza indirizzo e-mail.",
         "webhooks:write": "Crea il webhook che avvisa l'hub delle risposte e ne legge il segreto di firma.",
         "macros:write": "Crea le macro con cui gli agenti comandano l'hub.",
-        "write": "Solo per la preparazione (ask_write = true): crea due viste e due campi dei ticket, che non hanno un "
+        "write": "Solo per la preparazione (ask_write = true): crea viste e campi dei ticket, che non hanno un "
         "ambito proprio. Poi si può togliere: ask_write = false e connettere di nuovo.",
     },
 }

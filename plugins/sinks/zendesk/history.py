@@ -94,14 +94,13 @@ class ZendeskHistory(Backfills):
             created_at=time_of(row.get("created_at")) or record.changed_at,
             updated_at=record.changed_at,
             solved_at=time_of(solved.get("created_at")) if solved else None,
-            comments=tuple(self._comments(ticket_id, audits)),
+            comments=tuple(self._comments(ticket_id, audits, payloads.problem_of(row))),
         )
 
-    def _comments(self, ticket_id: str, audits: Sequence[Json]) -> list[Comment]:
+    def _comments(self, ticket_id: str, audits: Sequence[Json], problem: str) -> list[Comment]:
         """Once each, as visible as they are now; what customers wrote has an empty role."""
-        now = {
-            seen.comment.id: seen.comment for seen in payloads.comments_seen(ticket_id, audits, self._directory.agent)
-        }
+        seen = payloads.comments_seen(ticket_id, audits, self._directory.agent, problem=problem)
+        now = {one.comment.id: one.comment for one in seen}
         return [
             one.model_copy(update={"author": one.author.model_copy(update={"role": ""})})
             if one.author.role == "end-user"

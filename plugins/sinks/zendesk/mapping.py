@@ -3,20 +3,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from hub.sdk import CategoryName, House, Words
+from plugins.sinks.zendesk.answer_fields import DEADLINE_TYPES, STATE_KIND, STATES
 from plugins.sinks.zendesk.metadata import Metadata
 from plugins.sinks.zendesk.payloads import text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
+from plugins.sinks.zendesk.ticket_fields import FIELD_TYPES, meaning_of, meanings, options_of
 
 Json = dict[str, Any]
 
 _ADDRESS = ("text", "textarea")
 _COLLECTED = ("text", "textarea", "regexp", "integer", "decimal", "date")
-_FIELDS = "Admin Center, Objects and rules, Tickets, Fields"
-_FORMS = "Admin Center, Objects and rules, Tickets, Forms"
+_OWN_FIELDS = {
+    "permalink_field": _ADDRESS,
+    "proof_field": _ADDRESS,
+    "category_field": FIELD_TYPES,
+    "deadline_field": DEADLINE_TYPES,
+    "state_field": FIELD_TYPES,
+}
+"""The settings that name a ticket field, and the types it may have."""
+_FIELDS = Words(
+    en="Admin Center, Objects and rules, Tickets, Fields",
+    it="Centro amministrativo, Oggetti e regole, Ticket, Campi",
+)
+_FORMS = Words(
+    en="Admin Center, Objects and rules, Tickets, Forms",
+    it="Centro amministrativo, Oggetti e regole, Ticket, Moduli",
+)
+_NOBODY = House()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +48,18 @@ class Account:
     groups: list[Json]
 
 
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """One setting that does not fit the account: what is wrong and what to do."""
+
+    setting: str
+    told: Words
+
+
 def read(metadata: Metadata, settings: ZendeskSettings) -> Account:
     """Read what the settings refer to, in at most five calls."""
-    names_form = bool(settings.field_ids or settings.permalink_field or settings.proof_field or settings.ticket_form_id)
+    own = any(getattr(settings, name) is not None for name in _OWN_FIELDS)
+    names_form = bool(settings.field_ids or settings.ticket_form_id or own)
     return Account(
         fields=metadata.every("ticket_fields"),
         forms=metadata.every_if_any("ticket_forms") if names_form else [],
@@ -42,16 +69,17 @@ def read(metadata: Metadata, settings: ZendeskSettings) -> Account:
     )
 
 
-def check(settings: ZendeskSettings, account: Account, *, groups: Collection[str] = ()) -> list[str]:
-    """Every problem as ``<setting>: what is wrong; what to do``. ``groups`` are the groups (names or ids) that routing
-    hands out, where the caller knows them."""
+def check(settings: ZendeskSettings, account: Account, house: House = _NOBODY) -> list[Misfit]:
+    """Every problem. ``house`` tells the groups (names or ids) that routing hands out, and the categories."""
     return [
         *_brand(settings, account),
         *_form(settings, account),
         *_fields(settings, account),
+        *_options(settings, account, "category_field", house.categories, "category"),
+        *_options(settings, account, "state_field", STATES, STATE_KIND),
         *_statuses(settings, account),
         *_types(settings, account),
-        *_groups(settings, account, groups),
+        *_groups(settings, account, house),
     ]
 
 
@@ -63,87 +91,156 @@ def form_of(settings: ZendeskSettings, forms: list[Json]) -> Json | None:
     return next((form for form in forms if form.get("default") is True), None)
 
 
-def _brand(settings: ZendeskSettings, account: Account) -> Iterator[str]:
-    if settings.brand_id is None:
+def _brand(settings: ZendeskSettings, account: Account) -> Iterator[Misfit]:
+    number = settings.brand_id
+    if number is None:
         return
-    brand = _by_id(account.brands, settings.brand_id)
+    brand, rows = _by_id(account.brands, number), _choose(account.brands)
     if brand is None:
-        yield f"brand_id: there is no brand {settings.brand_id}; {_choose(account.brands)}"
+        yield _misfit("brand_id", f"there is no brand {number}; {rows.en}", f"non c'è il brand {number}; {rows.it}")
     elif brand.get("active") is False:
-        yield f"brand_id: the brand {_named(brand)} is not active; activate it in Admin Center, Account, Brands"
+        yield _misfit(
+            "brand_id",
+            f"the brand {_named(brand)} is not active; activate it in Admin Center, Account, Brands",
+            f"il brand {_named(brand)} non è attivo; attivalo in Centro amministrativo, Account, Brand",
+        )
 
 
-def _form(settings: ZendeskSettings, account: Account) -> Iterator[str]:
-    if settings.ticket_form_id is None:
+def _form(settings: ZendeskSettings, account: Account) -> Iterator[Misfit]:
+    number = settings.ticket_form_id
+    if number is None:
         return
-    form = _by_id(account.forms, settings.ticket_form_id)
+    form, rows = _by_id(account.forms, number), _choose(account.forms)
     if form is None:
-        yield f"ticket_form_id: there is no form {settings.ticket_form_id}; {_choose(account.forms)}"
+        yield _misfit(
+            "ticket_form_id", f"there is no form {number}; {rows.en}", f"non c'è il modulo {number}; {rows.it}"
+        )
         return
     if form.get("active") is False:
-        yield f"ticket_form_id: the form {_named(form)} is not active; activate it in {_FORMS}"
-    brands = form.get("restricted_brand_ids") or []
-    if settings.brand_id is not None and form.get("in_all_brands") is False and settings.brand_id not in brands:
-        yield f"ticket_form_id: the form {_named(form)} is not for the brand {settings.brand_id}; add it in {_FORMS}"
+        yield _misfit(
+            "ticket_form_id",
+            f"the form {_named(form)} is not active; activate it in {_FORMS.en}",
+            f"il modulo {_named(form)} non è attivo; attivalo in {_FORMS.it}",
+        )
+    brands, brand = form.get("restricted_brand_ids") or [], settings.brand_id
+    if brand is not None and form.get("in_all_brands") is False and brand not in brands:
+        yield _misfit(
+            "ticket_form_id",
+            f"the form {_named(form)} is not for the brand {brand}; add it in {_FORMS.en}",
+            f"il modulo {_named(form)} non vale per il brand {brand}; aggiungilo in {_FORMS.it}",
+        )
 
 
-def _fields(settings: ZendeskSettings, account: Account) -> Iterator[str]:
+def _fields(settings: ZendeskSettings, account: Account) -> Iterator[Misfit]:
     wanted: list[tuple[str, int, tuple[str, ...]]]
     wanted = [(f"field_ids.{name}", number, _COLLECTED) for name, number in settings.field_ids.items()]
     wanted += [
-        (name, number, _ADDRESS)
-        for name in ("permalink_field", "proof_field")
-        if (number := getattr(settings, name)) is not None
+        (name, number, kinds) for name, kinds in _OWN_FIELDS.items() if (number := getattr(settings, name)) is not None
     ]
     form = form_of(settings, account.forms)
     on_form = form.get("ticket_field_ids") if form else None
     for setting, number, kinds in wanted:
         field = _by_id(account.fields, number)
         if field is None:
-            yield f"{setting}: there is no ticket field {number}; look its id up in {_FIELDS}"
+            yield _misfit(
+                setting,
+                f"there is no ticket field {number}; look its id up in {_FIELDS.en}",
+                f"non c'è il campo dei ticket {number}; cerca il suo id in {_FIELDS.it}",
+            )
             continue
         if field.get("type") not in kinds:
-            yield (
-                f"{setting}: the field {_named(field)} is of the type {text_of(field.get('type'))}; "
-                f"it must be one of {', '.join(kinds)}"
+            kind, fitting = text_of(field.get("type")), ", ".join(kinds)
+            yield _misfit(
+                setting,
+                f"the field {_named(field)} is of the type {kind}; it must be one of {fitting}",
+                f"il campo {_named(field)} è del tipo {kind}; deve essere uno di {fitting}",
             )
         if field.get("active") is False:
-            yield f"{setting}: the field {_named(field)} is not active; activate it in {_FIELDS}"
+            yield _misfit(
+                setting,
+                f"the field {_named(field)} is not active; activate it in {_FIELDS.en}",
+                f"il campo {_named(field)} non è attivo; attivalo in {_FIELDS.it}",
+            )
         elif form is not None and isinstance(on_form, list) and number not in on_form:
-            yield (
-                f"{setting}: the field {_named(field)} is not on the form {_named(form)}, so agents do not see it; "
-                f"add it in {_FORMS}"
+            yield _misfit(
+                setting,
+                f"the field {_named(field)} is not on the form {_named(form)}, so agents do not see it; "
+                f"add it in {_FORMS.en}",
+                f"il campo {_named(field)} non è nel modulo {_named(form)}, quindi gli agenti non lo vedono; "
+                f"aggiungilo in {_FORMS.it}",
             )
 
 
-def _statuses(settings: ZendeskSettings, account: Account) -> Iterator[str]:
+def _options(
+    settings: ZendeskSettings, account: Account, setting: str, named: tuple[CategoryName, ...], kind: str
+) -> Iterator[Misfit]:
+    number = getattr(settings, setting)
+    field = _by_id(account.fields, number) if number is not None else None
+    if field is None or field.get("type") != "tagger":
+        return
+    ways = meanings(named, settings.tag_prefix, kind)
+    there = {meaning_of(option, ways) for option in options_of(field)}
+    lacking = [one.label for one in named if one.name not in there]
+    if lacking:
+        en, it = (", ".join(getattr(label, language) for label in lacking) for language in ("en", "it"))
+        yield _misfit(
+            setting,
+            f"the field {_named(field)} has no value for: {en}. Add values of these names in {_FIELDS.en}",
+            f"nel campo {_named(field)} mancano i valori per: {it}. Aggiungi valori con questi nomi in {_FIELDS.it}",
+        )
+
+
+def _statuses(settings: ZendeskSettings, account: Account) -> Iterator[Misfit]:
     for name, number in settings.custom_statuses.items():
-        status = _by_id(account.statuses, number)
+        setting, status, rows = f"custom_statuses.{name}", _by_id(account.statuses, number), _choose(account.statuses)
         if status is None:
-            yield f"custom_statuses.{name}: there is no custom status {number}; {_choose(account.statuses)}"
+            yield _misfit(
+                setting,
+                f"there is no custom status {number}; {rows.en}",
+                f"non c'è lo stato personalizzato {number}; {rows.it}",
+            )
         elif status.get("status_category") != name:
-            yield (
-                f"custom_statuses.{name}: {_named(status)} belongs to the category "
-                f"{text_of(status.get('status_category'))}; choose one of the category {name}"
+            category = text_of(status.get("status_category"))
+            yield _misfit(
+                setting,
+                f"{_named(status)} belongs to the category {category}; choose one of the category {name}",
+                f"{_named(status)} è della categoria {category}; scegline uno della categoria {name}",
             )
         elif status.get("active") is False:
-            yield f"custom_statuses.{name}: {_named(status)} is not active; activate it or choose another"
+            yield _misfit(
+                setting,
+                f"{_named(status)} is not active; activate it or choose another",
+                f"{_named(status)} non è attivo; attivalo o scegline un altro",
+            )
 
 
-def _types(settings: ZendeskSettings, account: Account) -> Iterator[str]:
+def _types(settings: ZendeskSettings, account: Account) -> Iterator[Misfit]:
     field = next((field for field in account.fields if field.get("type") == "tickettype"), None)
     if settings.ticket_types and (field is None or field.get("active") is False):
-        yield f"ticket_types: the account does not use the field Type; activate it in {_FIELDS} or drop the setting"
+        yield _misfit(
+            "ticket_types",
+            f"the account does not use the field Type; activate it in {_FIELDS.en} or drop the setting",
+            f"l'account non usa il campo Tipo; attivalo in {_FIELDS.it} o togli l'impostazione",
+        )
 
 
-def _groups(settings: ZendeskSettings, account: Account, groups: Collection[str]) -> Iterator[str]:
+def _groups(settings: ZendeskSettings, account: Account, house: House) -> Iterator[Misfit]:
     if settings.assign not in ("group", "agent"):
         return
     known = {text_of(group.get("name")).casefold() for group in account.groups}
     known |= {text_of(group.get("id")) for group in account.groups}
-    for group in sorted(set(groups)):
+    rows = _choose(account.groups)
+    for group in sorted(set(house.groups)):
         if group.casefold() not in known:
-            yield f"assign: there is no group {group!r}; create it or correct teams.toml. {_choose(account.groups)}"
+            yield _misfit(
+                "assign",
+                f"there is no group {group!r}; create it or correct teams.toml. {rows.en}",
+                f"non c'è il gruppo {group!r}; crealo o correggi teams.toml. {rows.it}",
+            )
+
+
+def _misfit(setting: str, en: str, it: str) -> Misfit:
+    return Misfit(setting, Words(en=f"{setting}: {en}", it=f"{setting}: {it}"))
 
 
 def _by_id(rows: list[Json], number: int) -> Json | None:
@@ -155,6 +252,8 @@ def _named(row: Json) -> str:
     return f"{name!r} ({text_of(row.get('id'))})"
 
 
-def _choose(rows: list[Json]) -> str:
+def _choose(rows: list[Json]) -> Words:
     names = ", ".join(_named(row) for row in rows[:8])
-    return f"there are: {names}" if names else "the account has none"
+    if not names:
+        return Words(en="the account has none", it="l'account non ne ha")
+    return Words(en=f"there are: {names}", it=f"ci sono: {names}")

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from hub.sdk import AddComment, Identity, OpenTicket, TicketView, UpdateFields
 from plugins.sinks.zendesk.payloads import KEY, text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
+from plugins.sinks.zendesk.ticket_fields import Choice, own_tag, tag_of
 from plugins.sinks.zendesk.wording import comment_text, proof_text
 
 Json = dict[str, Any]
@@ -29,8 +30,10 @@ def user_for(identity: Identity) -> Json:
 
 
 def external_user_id(identity: Identity) -> str:
-    """The natural key of an identity as Zendesk's external id."""
-    return f"{identity.network}:{identity.id}"[:255]
+    """The natural key of an identity as Zendesk's external id, which has 255 characters at most: a longer one keeps its
+    beginning, and a digest tells it from others that begin alike."""
+    key = f"{identity.network}:{identity.id}"
+    return key if len(key) <= 255 else f"{key[:190]}#{hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def stands_for(identity: Identity, view: TicketView, settings: ZendeskSettings) -> Identity:
@@ -50,9 +53,10 @@ def new_ticket(
     author_id: int | None,
     uploads: Sequence[str] = (),
     links: Collection[str] = (),
+    choices: Sequence[Choice] = (),
 ) -> Json:
     """The ticket of an ``OpenTicket``, without group and agent. ``uploads`` are the tokens of its files, ``links`` the
-    addresses of those that could not be copied."""
+    addresses of those that could not be copied, ``choices`` what the account's own fields get."""
     view = body.ticket
     comment = _comment(body, settings, author_id, uploads, links)
     ticket: Json = {
@@ -68,6 +72,7 @@ def new_ticket(
     fields = {**_custom_fields(view.fields, settings)}
     if settings.permalink_field is not None and view.permalink:
         fields[settings.permalink_field] = view.permalink
+    fields |= {choice.field: choice.value for choice in choices if choice.value}
     if fields:
         ticket["custom_fields"] = _field_rows(fields)
     for name, value in (
@@ -90,9 +95,13 @@ def new_comment(
     author_id: int | None,
     uploads: Sequence[str] = (),
     links: Collection[str] = (),
+    choices: Sequence[Choice] = (),
 ) -> Json:
     """The changes of an ``AddComment``; see ``new_ticket``."""
-    return {"comment": _comment(body, settings, author_id, uploads, links), "metadata": {KEY: key}}
+    changes: Json = {"comment": _comment(body, settings, author_id, uploads, links), "metadata": {KEY: key}}
+    if choices:
+        changes["custom_fields"] = _field_rows({choice.field: choice.value for choice in choices})
+    return changes
 
 
 def _comment(
@@ -107,7 +116,7 @@ def _comment(
     text = comment_text(
         view,
         said,
-        settings.agent_language,
+        settings.language,
         opening=isinstance(body, OpenTicket),
         links=links,
         author=said.author.label if said.author is not None and shared and not said.by_company else "",
@@ -126,28 +135,42 @@ def _status(status: str, settings: ZendeskSettings) -> Json:
     return {"status": status} if custom is None else {"custom_status_id": custom}
 
 
-def field_changes(body: UpdateFields, settings: ZendeskSettings, *, key: str, current: Json | None) -> Json:
-    """The changes of an ``UpdateFields``, without group and agent. ``current`` is the ticket as just read; with it
-    the update is a safe one."""
-    changes: Json = {"metadata": {KEY: key}}
+def field_changes(
+    body: UpdateFields,
+    settings: ZendeskSettings,
+    *,
+    key: str,
+    current: Json | None,
+    belongs: Json | None = None,
+    category: Choice | None = None,
+    choices: Sequence[Choice] = (),
+) -> Json:
+    """The changes of an ``UpdateFields``. ``belongs`` are group, agent and requester as Zendesk writes them;
+    ``current`` is the ticket as just read, with it the update is a safe one. ``category`` is what the category's field
+    gets, ``choices`` what others get where something is written anyway."""
+    changes: Json = {"metadata": {KEY: key}, **(belongs or {})}
     if body.status is not None:
         changes |= _status(body.status, settings)
     if body.priority is not None:
         changes["priority"] = settings.priorities.get(body.priority, body.priority)
-    if current is not None and (body.tags_add or body.tags_remove):
-        have = [text_of(tag) for tag in current.get("tags") or []]
-        gone = {tag_of(tag) for tag in body.tags_remove}
-        add = [tag_of(tag) for tag in body.tags_add]
-        changes["tags"] = [tag for tag in dict.fromkeys([*have, *add]) if tag not in gone]
-    fields = _custom_fields(body.fields, settings)
+    if current is not None and (body.tags_add or body.tags_remove or body.category):
+        changes["tags"] = _tags(body, settings, [text_of(tag) for tag in current.get("tags") or []])
+    fields: dict[int, str | None] = {**_custom_fields(body.fields, settings)}
     published = [proof.permalink for proof in body.proofs if proof.state == "published" and proof.permalink]
     if settings.proof_field is not None and published:
         fields[settings.proof_field] = published[-1]
-    if fields:
-        changes["custom_fields"] = _field_rows(fields)
     note = _note(body, settings)
     if note:
         changes["comment"] = {"body": note, "public": False}
+    chosen = [category] if category is not None else []
+    if fields or chosen or changes.keys() - NOTHING:
+        chosen += choices
+    for choice in chosen:
+        fields[choice.field] = choice.value
+        if "tags" in changes:
+            changes["tags"] = choice.among(changes["tags"])
+    if fields:
+        changes["custom_fields"] = _field_rows(fields)
     if current is not None:
         changes["safe_update"] = True
         changes["updated_stamp"] = text_of(current.get("updated_at"))
@@ -156,22 +179,39 @@ def field_changes(body: UpdateFields, settings: ZendeskSettings, *, key: str, cu
 
 def needs_reading(body: UpdateFields) -> bool:
     """Whether the update may overwrite what somebody else just changed, and so must be a safe one."""
-    return bool(body.status or body.priority or body.tags_add or body.tags_remove or body.group or body.agent)
+    set_by_people_too = (body.status, body.priority, body.group, body.agent, body.category, body.requester)
+    return any(set_by_people_too) or bool(body.tags_add or body.tags_remove)
 
 
 def ticket_tags(body: OpenTicket, settings: ZendeskSettings) -> list[str]:
     """Our tags: what the hub knows, each under the prefix, then the ticket's own."""
     view, prefix = body.ticket, settings.tag_prefix
-    named = [("", view.network), ("kind", view.kind), ("category", view.category), ("language", view.language)]
-    if settings.assign != "off":
-        named.append(("team", view.team))
-    ours = [tag_of("_".join(part for part in (prefix, name, value) if part)) for name, value in named if value]
-    return list(dict.fromkeys([prefix, *ours, *(tag_of(tag) for tag in view.tags)]))
+    named = [("", view.network), ("kind", view.kind), ("language", view.language)]
+    ours = [own_tag(prefix, name, value) for name, value in named if value]
+    sorted_into = _routing_tags(view.category, view, settings).values()
+    return list(dict.fromkeys([prefix, *ours, *sorted_into, *(tag_of(tag) for tag in view.tags)]))
 
 
-def tag_of(text: str) -> str:
-    """A tag as Zendesk keeps it: lower case, no blanks or punctuation but ``_ - / :``."""
-    return re.sub(r"[^\w/:-]+", "_", text.lower()).strip("_")
+def _routing_tags(category: str, view: TicketView, settings: ZendeskSettings) -> dict[str, str]:
+    """Our tags for what a request is about and who answers it, each by what all of its kind begin with."""
+    team = view.team if settings.assign != "off" else ""
+    named = {"category": category, "team": team}
+    return {
+        f"{settings.tag_prefix}_{name}_": own_tag(settings.tag_prefix, name, value)
+        for name, value in named.items()
+        if value
+    }
+
+
+def _tags(body: UpdateFields, settings: ZendeskSettings, have: Sequence[str]) -> list[str]:
+    """All tags the ticket should have. A category takes the place of another; so does the team, which may follow it."""
+    gone = {tag_of(tag) for tag in body.tags_remove}
+    add = [tag_of(tag) for tag in body.tags_add]
+    if body.category:
+        ours = _routing_tags(body.category, body.ticket, settings)
+        gone |= {tag for tag in have if tag.startswith(tuple(ours))} - set(ours.values())
+        add += ours.values()
+    return [tag for tag in dict.fromkeys([*have, *add]) if tag not in gone]
 
 
 def _custom_fields(fields: dict[str, str], settings: ZendeskSettings) -> dict[int, str]:
@@ -183,12 +223,12 @@ def _custom_fields(fields: dict[str, str], settings: ZendeskSettings) -> dict[in
     return known
 
 
-def _field_rows(fields: dict[int, str]) -> list[Json]:
+def _field_rows(fields: Mapping[int, str | None]) -> list[Json]:
     return [{"id": field_id, "value": value} for field_id, value in fields.items()]
 
 
 def _note(body: UpdateFields, settings: ZendeskSettings) -> str:
-    parts = [proof_text(proof, body.ticket.network, settings.agent_language) for proof in body.proofs]
+    parts = [proof_text(proof, body.ticket.network, settings.language) for proof in body.proofs]
     unmapped = [
         f"{name}: {value}"
         for name, value in body.fields.items()

@@ -24,8 +24,10 @@ from hub.sdk import (
     Toolbox,
     UpdateFields,
 )
-from plugins.sinks.zendesk import outgoing, payloads
+from plugins.sinks.zendesk import applied, outgoing, payloads
+from plugins.sinks.zendesk.answer_fields import AnswerFields
 from plugins.sinks.zendesk.batches import Batch, Outcome, Stop, is_of_the_connection, is_urgent, later
+from plugins.sinks.zendesk.categories import Categories
 from plugins.sinks.zendesk.client import ZendeskClient
 from plugins.sinks.zendesk.directory import Directory
 from plugins.sinks.zendesk.errors import GONE, UpdateConflict
@@ -53,12 +55,16 @@ class Sending:
         client: ZendeskClient,
         directory: Directory,
         jobs: Jobs,
+        categories: Categories,
+        answers: AnswerFields,
         settings: ZendeskSettings,
         toolbox: Toolbox,
     ) -> None:
         self._client = client
         self._directory = directory
         self._jobs = jobs
+        self._categories = categories
+        self._answers = answers
         self._settings = settings
         self._origin = settings.origin
         self._now = toolbox.now
@@ -86,7 +92,8 @@ class Sending:
                 batch.settle(delivery, Failure(RateLimited(why, retry_after=wait, scope="lane")))
         many = [one for one in batch.open() if self._fits_a_job(one)]
         openings = [one for one in many if isinstance(one.body, OpenTicket)]
-        changes = _first_of_each_record([one for one in many if not isinstance(one.body, OpenTicket)])
+        # A job does its rows in any order: two of one record never go together.
+        changes = [one for one in many if not isinstance(one.body, OpenTicket) and not batch.must_wait(one)]
         try:
             if len(openings) >= FEW:
                 self._open_many(batch, openings)
@@ -111,25 +118,37 @@ class Sending:
     def _send_singly(self, batch: Batch) -> None:
         began = self._now()
         for number, delivery in enumerate(batch.open()):
-            if number >= AT_MOST or self._now() - began > TIME_FOR_SINGLES:
+            late = number >= AT_MOST or self._now() - began > TIME_FOR_SINGLES
+            if late or batch.must_wait(delivery):
                 batch.settle(delivery, Failure(later()))
             else:
-                self._tried(batch, delivery, lambda one=delivery: self._send(one))  # type: ignore[misc]
+                self._tried(batch, delivery, lambda one=delivery: self._send_to_people(one))  # type: ignore[misc]
 
     def _tried(self, batch: Batch, delivery: Delivery, send: Callable[[], Outcome | None]) -> None:
         """Settle one; ``Stop`` when its failure is one of the connection, which the next would only meet again."""
         try:
             outcome = send()
         except ConnectorError as error:
-            if isinstance(error, Refused) and not isinstance(error, RecordClosed) and error.detail != GONE:
-                for one in self.people_of(delivery):  # may have been merged or deleted in Zendesk
-                    self._directory.forget(one)
             batch.settle(delivery, Failure(error))
             if is_of_the_connection(error):
                 raise Stop(error) from error
         else:
             if outcome is not None:
                 batch.settle(delivery, outcome)
+
+    def _send_to_people(self, delivery: Delivery) -> Receipt:
+        """As ``_send``, once more when it is refused because a user we remember was merged or deleted in Zendesk."""
+        remembered = {
+            outgoing.external_user_id(one): one for one in self.people_of(delivery) if self._directory.known(one)
+        }
+        try:
+            return self._send(delivery)
+        except Refused as error:
+            if isinstance(error, RecordClosed) or error.detail == GONE:
+                raise
+            if not [one for one in remembered.values() if self._directory.renewed(one)]:
+                raise
+        return self._send(delivery)
 
     def _send(self, delivery: Delivery) -> Receipt:
         body = delivery.body
@@ -149,16 +168,19 @@ class Sending:
         raise Refused(f"Zendesk cannot do {body.verb}")
 
     def _update(self, body: UpdateFields, key: str) -> Receipt:
-        assignment = self._assignment(body.group, body.agent)
         for _ in range(2):
             current = self._client.ticket(body.record_id) if outgoing.needs_reading(body) else None
-            changes = outgoing.field_changes(body, self._settings, key=key, current=current) | assignment
+            changes = self._changes_of(body, key, current)
             if changes.keys() <= outgoing.NOTHING:
                 return self.receipt({"ticket": current or self._client.ticket(body.record_id)}, comment=False)
             try:
-                return self.receipt(self._client.update_ticket(body.record_id, changes), comment=False)
+                answer = self._client.update_ticket(body.record_id, changes)
             except UpdateConflict as error:
                 conflict = error
+                continue
+            if left := applied.check(changes, answer, current):
+                self._log.warning("Zendesk left out of an update: %s", ", ".join(left))
+            return self.receipt(answer, comment=False)
         raise conflict
 
     def _redact(self, body: RedactComment) -> Receipt:
@@ -199,9 +221,7 @@ class Sending:
         self, rows: list[tuple[Delivery, Json]], delivery: Delivery, body: UpdateFields, current: dict[str, Json]
     ) -> Receipt | None:
         ticket = current.get(body.record_id)
-        row = outgoing.field_changes(
-            body, self._settings, key=delivery.key, current=ticket if outgoing.needs_reading(body) else None
-        ) | self._assignment(body.group, body.agent)
+        row = self._changes_of(body, delivery.key, ticket if outgoing.needs_reading(body) else None)
         if row.keys() <= outgoing.NOTHING:
             return self.receipt({"ticket": ticket}, comment=False) if ticket else None
         rows.append((delivery, row))
@@ -279,7 +299,7 @@ class Sending:
         if body.follow_up_of and not is_id(body.follow_up_of):
             raise Refused(f"{body.follow_up_of[:40]!r} is not a Zendesk id")
         requester = self._directory.customer(outgoing.stands_for(body.ticket.requester, body.ticket, self._settings))
-        author = self._author(body)
+        author, category = self._author(body), self._categories.choice(body.ticket.category)
         uploads, links = self._files.attach(delivery.key, body.said.attachments, attempt=delivery.attempt)
         ticket = outgoing.new_ticket(
             body,
@@ -289,9 +309,10 @@ class Sending:
             author_id=author,
             uploads=uploads,
             links=links,
+            choices=[*self._answers.choices(body), *([category] if category is not None else [])],
         )
         try:
-            ticket |= self._assignment(body.ticket.group, "")
+            ticket |= self._directory.assignment(self._settings.assign, body.ticket.group)
         except Refused as error:  # a wrong group name must not cost the customer the ticket
             self._log.warning("opened without its group: %s", error.summary)
         return ticket
@@ -300,7 +321,24 @@ class Sending:
         author = self._author(body)
         uploads, links = self._files.attach(delivery.key, body.said.attachments, attempt=delivery.attempt)
         return outgoing.new_comment(
-            body, self._settings, key=delivery.key, author_id=author, uploads=uploads, links=links
+            body,
+            self._settings,
+            key=delivery.key,
+            author_id=author,
+            uploads=uploads,
+            links=links,
+            choices=self._answers.choices(body),
+        )
+
+    def _changes_of(self, body: UpdateFields, key: str, current: Json | None) -> Json:
+        return outgoing.field_changes(
+            body,
+            self._settings,
+            key=key,
+            current=current,
+            belongs=self._belongs(body),
+            category=self._categories.choice(body.category),
+            choices=self._answers.choices(body),
         )
 
     def _author(self, body: OpenTicket | AddComment) -> int | None:
@@ -316,21 +354,17 @@ class Sending:
         people = [body.ticket.requester] if isinstance(body, OpenTicket) else []
         if isinstance(body, OpenTicket | AddComment) and body.said.author is not None and not body.said.by_company:
             people.append(body.said.author)
+        if isinstance(body, UpdateFields) and body.requester is not None:
+            people.append(body.requester)
         view = getattr(body, "ticket", None)
         return [outgoing.stands_for(one, view, self._settings) for one in people] if view is not None else []
 
-    def _assignment(self, group: str, agent: str) -> Json:
-        mode = self._settings.assign
-        changes: Json = {}
-        if group and mode in ("group", "agent"):
-            changes["group_id"] = int(group) if is_id(group) else self._directory.group_id(group)
-        if agent and mode == "agent":
-            if is_id(agent):
-                changes["assignee_id"] = int(agent)
-            elif "@" in agent:
-                return {**changes, "assignee_email": agent}
-            else:
-                raise Refused(f"the agent {agent!r} must be a Zendesk id or an e-mail address")
+    def _belongs(self, body: UpdateFields) -> Json:
+        """Who answers it, and whose it is."""
+        changes = self._directory.assignment(self._settings.assign, body.group, body.agent)
+        if body.requester is not None:
+            person = outgoing.stands_for(body.requester, body.ticket, self._settings)
+            changes["requester_id"] = self._directory.customer(person)
         return changes
 
     # --- what came of it -------------------------------------------------------------------------------------------
@@ -364,11 +398,3 @@ class Sending:
 
 def _kept(rows: list[tuple[Delivery, Json]], delivery: Delivery, row: Json) -> None:
     rows.append((delivery, row))
-
-
-def _first_of_each_record(deliveries: list[Delivery]) -> list[Delivery]:
-    """A job does its rows in any order: two of one record never go together."""
-    firsts: dict[str, Delivery] = {}
-    for delivery in deliveries:
-        firsts.setdefault(delivery.body.record_id, delivery)  # type: ignore[union-attr]
-    return list(firsts.values())

@@ -15,6 +15,8 @@ from hub.sdk import BaseUrl, Field, Kind, Priority, Secret, Settings
 AssignMode = Literal["off", "fields", "group", "agent"]
 TicketType = Literal["problem", "incident", "question", "task"]
 OpenStatus = Literal["new", "open", "pending", "hold", "solved"]
+POLL_AT_LEAST = 12
+"""Seconds between polls at Zendesk, each of which reads up to two exports; a sandbox on this machine has no limit."""
 
 
 class ZendeskSettings(Settings):
@@ -63,8 +65,12 @@ class ZendeskSettings(Settings):
         description="Zendesk roles whose public comments may reach customers: agent, admin or both",
         examples=[["agent", "admin"]],
     )
-    agent_language: Literal["it", "en"] = Field("en", description="Language of what agents read from the hub")
-    poll_every: float = Field(30.0, ge=6, description="Seconds between polls; the export allows 10 calls a minute")
+    agent_language: Literal["it", "en"] | None = Field(
+        None, description="Language of what agents read from the hub; empty: the hub's own"
+    )
+    poll_every: float = Field(
+        30.0, ge=6, description="Seconds between polls, at least 12: the exports allow 10 calls a minute"
+    )
     tag_prefix: str = Field(
         "sch",
         pattern=r"^[a-z0-9]+$",
@@ -73,6 +79,18 @@ class ZendeskSettings(Settings):
     )
     permalink_field: int | None = Field(None, description="Id of a text field for the address of the customer's post")
     proof_field: int | None = Field(None, description="Id of a text field for the address of the published answer")
+    category_field: int | None = Field(
+        None, description="Id of a dropdown or text field for the category; what agents choose there comes back"
+    )
+    deadline_field: int | None = Field(
+        None, description="Id of a date (or text) field for the day by which to answer, by which views can sort"
+    )
+    state_field: int | None = Field(
+        None, description="Id of a dropdown or text field for what became of the last answer"
+    )
+    make_category_field: bool = Field(
+        False, description="Let the setup make a dropdown Category, where category_field names none"
+    )
     brand_id: int | None = Field(None, ge=1, description="Brand of new tickets; empty: the account's default")
     ticket_form_id: int | None = Field(None, ge=1, description="Form of new tickets; empty: the account's default")
     ticket_types: dict[Kind, TicketType] = Field(
@@ -94,12 +112,6 @@ class ZendeskSettings(Settings):
         ("complaint", "question", "suggestion", "other"),
         description="Kinds of request whose author becomes an end user of their own; the rest shares one per network",
         examples=[["complaint", "question"]],
-    )
-    categories: tuple[str, ...] = Field(
-        (),
-        max_length=60,
-        description='Categories for which the setup makes a macro "Other category"',
-        examples=[["delivery", "invoice"]],
     )
     field_ids: dict[str, int] = Field(
         default_factory=dict,
@@ -133,7 +145,14 @@ class ZendeskSettings(Settings):
             raise ValueError("client_secret needs client_id")
         if self.api_token and not self.email:
             raise ValueError("api_token needs email, the account it belongs to")
+        if self.poll_every < POLL_AT_LEAST and not self.loopback_host:
+            raise ValueError(f"poll_every must be at least {POLL_AT_LEAST}: Zendesk's exports allow 10 calls a minute")
         return self
+
+    @property
+    def language(self) -> Literal["it", "en"]:
+        """What agents read in. The connector fills ``agent_language`` in where it is empty."""
+        return self.agent_language or "en"
 
     @property
     def origin(self) -> str:

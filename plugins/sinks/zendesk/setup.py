@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from hub.sdk import ConfigurationError, Refused, SetsUp, SetupStep, Toolbox
+from hub.sdk import ConfigurationError, Refused, SetsUp, SetupStep, Toolbox, Words
 from plugins.sinks.zendesk import mapping
 from plugins.sinks.zendesk.access import SETUP_SCOPE
-from plugins.sinks.zendesk.errors import GONE
+from plugins.sinks.zendesk.errors import GONE, Forbidden, told_by
 from plugins.sinks.zendesk.furniture import Furniture, FurniturePiece, furniture
 from plugins.sinks.zendesk.metadata import Metadata
 from plugins.sinks.zendesk.payloads import part_of, text_of
@@ -29,6 +29,8 @@ SETUP = "setup"
 """The vault's name for who we are in the account's marks, and for the ids of the fields we made."""
 WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - a name, not a secret
 _READ_AGAIN = timedelta(seconds=30)
+_SHOWN_ELSEWHERE = ("permalink_field", "proof_field", "category_field", "deadline_field", "state_field")
+"""What these would show stands in notes and tags too: the connection works without them."""
 
 
 class ZendeskSetup(SetsUp):
@@ -128,17 +130,24 @@ class ZendeskSetup(SetsUp):
                     state="done" if done else "missing",
                     by="hub" if may else "person",
                     instructions="" if may or done else _wider(piece),
+                    stays=piece.stays,
                     optional=not may,  # fields and views make it easier; what they show stands in the notes too
                 )
             )
         steps += self._others(webhook_url, mark, metadata)
-        for problem in mapping.check(settings, account):
-            name = problem.partition(":")[0]
-            step = SetupStep(
-                title=f"setting {name} fits the account", state="missing", by="person", instructions=problem
+        for misfit in mapping.check(settings, account, self.toolbox.house):
+            steps.append(
+                SetupStep(
+                    title=Words(
+                        en=f"setting {misfit.setting} fits the account",
+                        it=f"l'impostazione {misfit.setting} corrisponde all'account",
+                    ),
+                    state="missing",
+                    by="person",
+                    instructions=misfit.told,
+                    optional=misfit.setting in _SHOWN_ELSEWHERE,
+                )
             )
-            # Our own two fields: what they would show stands in the notes too.
-            steps.append(step.model_copy(update={"optional": name in ("permalink_field", "proof_field")}))
         return steps
 
     def _pieces(
@@ -146,7 +155,7 @@ class ZendeskSetup(SetsUp):
     ) -> Iterator[tuple[FurniturePiece, Json | None]]:
         """Each piece that should be, with what is there of it."""
         rows: dict[str, list[Json]] = {} if fields is None else {Furniture.FIELD.value: fields}
-        for piece in furniture(self.settings, webhook_url, self.toolbox.connection):
+        for piece in furniture(self.settings, self.toolbox.house, webhook_url, self.toolbox.connection):
             if piece.kind not in rows:
                 rows[piece.kind] = metadata.every(piece.kind)
             found = [row for row in rows[piece.kind] if mark.of(piece) in _marked_text(row)]
@@ -161,46 +170,68 @@ class ZendeskSetup(SetsUp):
                 answer = metadata.call("POST", piece.kind, {piece.one: wanted})
                 made = part_of(answer, piece.one)
                 if not text_of(made.get("id")):
-                    raise ConfigurationError(f"Zendesk answered without the id of: {piece.title}")
+                    raise ConfigurationError(f"Zendesk answered without the id of: {piece.title.en}")
                 return made
             if piece.drift(row):
                 method = "PATCH" if piece.kind == "webhooks" else "PUT"
                 metadata.call(method, f"{piece.kind}/{text_of(row['id'])}", {piece.one: piece.mended(row, wanted)})
             return row
         except Refused as error:
+            why = "our account must be an admin" if isinstance(error, Forbidden) else ""
             raise ConfigurationError(
-                f"Zendesk refuses to make or change the {piece.title} ({error.summary}); our account must be an admin",
+                "; ".join(
+                    text
+                    for text in (
+                        f"Zendesk does not make or change the {piece.title.en} ({error.summary})",
+                        why,
+                        told_by(error),
+                    )
+                    if text
+                ),
                 detail=error.detail,
             ) from error
 
     def _others(self, webhook_url: str, mark: _Mark, metadata: Metadata) -> list[SetupStep]:
         """Webhooks of others that call us too: left alone, but told."""
         if not webhook_url:
-            text = "Set public_url in hub.toml: until then changes are noticed at the next poll only."
-            return [SetupStep(title="webhook to the hub", state="unknown", by="person", instructions=text)]
-        rows = [row for row in metadata.every(Furniture.WEBHOOK.value) if row.get("endpoint") == webhook_url]
-        text = "Two webhooks to one address only cost calls. Delete this one in Admin Center, Apps and integrations, "
-        text += "Webhooks, if nobody needs it: the hub did not make it and leaves it alone."
-        return [
-            SetupStep(
-                title=f"another webhook calls this hub: {text_of(row.get('name'))} ({text_of(row['id'])})",
-                state="unknown",
-                by="person",
-                instructions=text,
+            text = Words(
+                en="Set public_url in hub.toml: until then changes are noticed at the next poll only.",
+                it="Imposta public_url in hub.toml: fino ad allora le modifiche si notano solo alla lettura seguente.",
             )
+            title = Words(en="webhook to the hub", it="webhook verso l'hub")
+            return [SetupStep(title=title, state="unknown", by="person", instructions=text)]
+        rows = [row for row in metadata.every(Furniture.WEBHOOK.value) if row.get("endpoint") == webhook_url]
+        text = Words(
+            en="Two webhooks to one address only cost calls. Delete this one in Admin Center, Apps and integrations, "
+            "Webhooks, if nobody needs it: the hub did not make it and leaves it alone.",
+            it="Due webhook verso un solo indirizzo costano solo chiamate. Elimina questo in Centro amministrativo, "
+            "App e integrazioni, Webhook, se non serve a nessuno: non l'ha creato l'hub, che non lo tocca.",
+        )
+        return [
+            SetupStep(title=_another_webhook(row), state="unknown", by="person", instructions=text)
             for row in rows
             if not mark.on(row)
         ]
 
     def _switch_off(self, row: Json, metadata: Metadata) -> SetupStep:
         name = text_of(row.get("title"))
-        text = f"Admin Center, Objects and rules, Tickets, Fields: delete {name} when its values are no longer needed; "
-        text += "that deletes them from every ticket."
-        if not self._client.credentials.may(SETUP_SCOPE):
-            text = text.replace("delete", "deactivate, and later delete,", 1)
-        elif row.get("active") is not False:
+        switched_off = self._client.credentials.may(SETUP_SCOPE)
+        if switched_off and row.get("active") is not False:
             metadata.call("PUT", f"ticket_fields/{text_of(row['id'])}", {"ticket_field": {"active": False}})
-        return SetupStep(title=f"field {name} (switched off)", state="unknown", by="person", instructions=text)
+        en, it = ("delete", "elimina") if switched_off else ("deactivate, and later delete,", "disattiva, poi elimina,")
+        return SetupStep(
+            title=Words(en=f"field {name} (switched off)", it=f"campo {name} (disattivato)")
+            if switched_off
+            else Words(en=f"field {name}", it=f"campo {name}"),
+            state="unknown",
+            by="person",
+            instructions=Words(
+                en=f"Admin Center, Objects and rules, Tickets, Fields: {en} {name} when its values are no longer "
+                "needed; that deletes them from every ticket.",
+                it=f"Centro amministrativo, Oggetti e regole, Ticket, Campi: {it} {name} quando i suoi valori non "
+                "servono più; così spariscono da tutti i ticket.",
+            ),
+        )
 
     def _may_make(self, piece: FurniturePiece) -> bool:
         return not piece.takes_write or self._client.credentials.may(SETUP_SCOPE)
@@ -259,14 +290,30 @@ def _hub_id(toolbox: Toolbox) -> str:
     return hashlib.sha256(toolbox.public_url.encode()).hexdigest()[:10] if toolbox.public_url else ""
 
 
-def _wider(piece: FurniturePiece) -> str:
-    return (
-        "Making it takes the scope write, which this connection was not granted. Set ask_write = true and connect "
-        f"again, or do it by hand: {piece.by_hand}"
+def _another_webhook(row: Json) -> Words:
+    named = f"{text_of(row.get('name'))} ({text_of(row['id'])})"
+    return Words(en=f"another webhook calls this hub: {named}", it=f"un altro webhook chiama questo hub: {named}")
+
+
+def _wider(piece: FurniturePiece) -> Words:
+    by_hand = piece.by_hand or piece.title
+    return Words(
+        en="Making it takes the scope write, which this connection was not granted. Set ask_write = true and connect "
+        f"again, or do it by hand: {by_hand.en}",
+        it="Per crearlo serve l'ambito write, che questo collegamento non ha. Imposta ask_write = true e connetti di "
+        f"nuovo, oppure fallo a mano: {by_hand.it}",
     )
 
 
 def _by_hand(row: Json) -> SetupStep:
     title = text_of(row.get("title"))
-    text = f"Admin Center, Workspaces, Agent tools, Views: delete {title}. The hub lacks the scope write for it."
-    return SetupStep(title=f"view {title}", state="unknown", by="person", instructions=text)
+    return SetupStep(
+        title=Words(en=f"view {title}", it=f"vista {title}"),
+        state="unknown",
+        by="person",
+        instructions=Words(
+            en=f"Admin Center, Workspaces, Agent tools, Views: delete {title}. The hub lacks the scope write for it.",
+            it=f"Centro amministrativo, Spazi di lavoro, Strumenti agente, Viste: elimina {title}. All'hub manca "
+            "l'ambito write per farlo.",
+        ),
+    )

@@ -40,7 +40,9 @@ from hub.sdk import (
 )
 from plugins.sinks.zendesk import webhooks
 from plugins.sinks.zendesk.access import ZendeskAccess
-from plugins.sinks.zendesk.agents import ZendeskAgents
+from plugins.sinks.zendesk.agents import ZendeskAgents, notes_only
+from plugins.sinks.zendesk.answer_fields import AnswerFields
+from plugins.sinks.zendesk.categories import Categories
 from plugins.sinks.zendesk.changes import Changes
 from plugins.sinks.zendesk.cleaning import ZendeskCleaning
 from plugins.sinks.zendesk.client import ZendeskClient
@@ -54,6 +56,7 @@ from plugins.sinks.zendesk.payloads import text_of
 from plugins.sinks.zendesk.sending import Sending
 from plugins.sinks.zendesk.settings import ZendeskSettings
 from plugins.sinks.zendesk.setup import ZendeskSetup
+from plugins.sinks.zendesk.ticket_fields import TicketFields
 
 OWN_ACCOUNT = "own_account"
 """The vault's name for the mark of our account's user: what it did itself need not be read. A mark, because what lies
@@ -100,19 +103,24 @@ class ZendeskSink(
     settings: ZendeskSettings
 
     def __init__(self, settings: ZendeskSettings, toolbox: Toolbox) -> None:
+        settings = settings.model_copy(update={"agent_language": settings.agent_language or toolbox.house.language})
         Connector.__init__(self, settings, toolbox)
         self._client = ZendeskClient(settings, toolbox)
         self._directory = Directory(self._client, toolbox.now, settings.human_roles)
         jobs = Jobs(self._client, toolbox.now)
-        self._sending = Sending(self._client, self._directory, jobs, settings, toolbox)
+        fields = TicketFields(lambda: self.mapped, toolbox, self._client.credentials)
+        categories = Categories(lambda: self.mapped, toolbox.house, fields)
+        answers = AnswerFields(lambda: self.mapped, fields)
+        self._sending = Sending(self._client, self._directory, jobs, categories, answers, settings, toolbox)
         self._looking = Looking(self._client, self._directory, jobs, self._sending, toolbox)
         self._mark = ""
-        self._changes = Changes(self._client, self._directory, toolbox, self._knows_account, self._is_own)
+        known = self._knows_account, self._is_own
+        self._changes = Changes(self._client, self._directory, categories, toolbox, *known)
 
     # --- who we are ------------------------------------------------------------------------------------------------
 
     def check_connection(self) -> Account:
-        """Whose account this is. The account must be an agent's."""
+        """Whose account this is. The account must be of an agent who may comment in public."""
         try:
             user = self._client.me()
         except Refused as error:
@@ -124,6 +132,11 @@ class ZendeskSink(
             raise AuthenticationFailed("Zendesk does not know these credentials (it answers as to a stranger)")
         if role not in ("agent", "admin"):
             raise ConfigurationError(f"the account is a Zendesk {role or 'user'}; it must be an agent or admin")
+        if limited := notes_only(user):
+            raise ConfigurationError(
+                f"the account is a Zendesk {limited} and cannot comment in public; give it the role Admin in Admin "
+                "Center, People, Team members"
+            )
         self._client.credentials.check_scopes()
         self._mark = mark_of(user_id)
         if self.toolbox.vault.read(OWN_ACCOUNT) != self._mark:

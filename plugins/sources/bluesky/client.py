@@ -9,6 +9,7 @@ import requests
 
 from hub.sdk import (
     AuthenticationFailed,
+    Media,
     OutcomeUnknown,
     PayloadNotUnderstood,
     Refused,
@@ -67,10 +68,10 @@ class BlueskyClient:
         """Change something. ``OutcomeUnknown`` when nobody knows whether it happened."""
         return self._call("POST", method, body=body)
 
-    def upload(self, content: bytes, mime_type: str) -> dict[str, Any]:
+    def upload(self, file: Media, mime_type: str) -> dict[str, Any]:
         """Give the server a file and return its blob. Nobody sees it before a record names it, and the same bytes are
         the same blob, so that a lost answer is a ``TemporaryFailure``."""
-        blob = self._call("POST", "com.atproto.repo.uploadBlob", content=content, mime_type=mime_type).get("blob")
+        blob = self._call("POST", "com.atproto.repo.uploadBlob", file=file, mime_type=mime_type).get("blob")
         if not isinstance(blob, dict):
             raise TemporaryFailure("the server took a file and did not name it")
         return blob
@@ -82,12 +83,12 @@ class BlueskyClient:
         *,
         params: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
-        content: bytes | None = None,
+        file: Media | None = None,
         mime_type: str = "",
     ) -> dict[str, Any]:
-        effect = verb == "POST" and content is None
+        effect = verb == "POST" and file is None
         session = self._sessions.current()
-        sent: dict[str, Any] = {"params": params, "body": body, "content": content, "mime_type": mime_type}
+        sent: dict[str, Any] = {"params": params, "body": body, "file": file, "mime_type": mime_type}
         try:
             return self._send(verb, method, **sent, token=session.access, effect=effect)
         except SessionOver:
@@ -106,11 +107,11 @@ class BlueskyClient:
         effect: bool,
         params: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
-        content: bytes | None = None,
+        file: Media | None = None,
         mime_type: str = "",
     ) -> dict[str, Any]:
         headers = {"Accept": "application/json"}
-        if content is not None:
+        if file is not None:
             headers["Content-Type"] = mime_type
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -121,7 +122,7 @@ class BlueskyClient:
                 f"{self._service}/xrpc/{method}",
                 params=params,
                 json=body,
-                data=content,
+                data=file,
                 headers=headers,
                 allow_redirects=False,
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
-from typing import Any
+from typing import IO, Any
 
 from hub.sdk import Attachment, Media, RateLimited, Refused, Reply, Toolbox
 from plugins.sources.bluesky.answers import LIMITS
@@ -13,6 +13,9 @@ from plugins.sources.bluesky.client import BlueskyClient
 TIME_FOR_PICTURES = timedelta(seconds=15)
 BLOBS_LAST = timedelta(minutes=5)
 """A server deletes a blob that no record names, "within minutes" says the lexicon of uploadBlob."""
+
+
+_HEAD = 24  # enough for the type, and for the shape of a PNG
 
 
 class Pictures:
@@ -46,40 +49,42 @@ class Pictures:
         return list(kept["pictures"]) if fresh else []
 
     def _one(self, file: Attachment) -> dict[str, Any]:
-        media = self._toolbox.fetch_media(file.ref or file.url, max_bytes=LIMITS.attachment_bytes or 0)
-        mime_type = _type_of(media.content)
-        if not mime_type:
-            raise Refused(f"Bluesky takes pictures only, and {file.name or media.name or 'the file'} is none")
-        picture: dict[str, Any] = {"image": self._client.upload(media.content, mime_type), "alt": file.alt_text}
-        if size := dimensions(media):
-            picture["aspectRatio"] = {"width": size[0], "height": size[1]}
+        with self._toolbox.fetch_media(file.ref or file.url, max_bytes=LIMITS.attachment_bytes or 0) as media:
+            mime_type = _type_of(media.file.read(_HEAD))
+            if not mime_type:
+                raise Refused(f"Bluesky takes pictures only, and {file.name or media.name or 'the file'} is none")
+            picture: dict[str, Any] = {"image": self._client.upload(media, mime_type), "alt": file.alt_text}
+            if size := dimensions(media):
+                picture["aspectRatio"] = {"width": size[0], "height": size[1]}
         return picture
 
 
 def dimensions(media: Media) -> tuple[int, int] | None:
     """Width and height of a PNG, GIF or JPEG; ``None`` when they are not at hand. Without them apps show the picture
     cropped until it is loaded."""
-    content = media.content
+    media.file.seek(0)
+    head = media.file.read(_HEAD)
     size = None
-    match _type_of(content):
+    match _type_of(head):
         case "image/png":
-            size = int.from_bytes(content[16:20]), int.from_bytes(content[20:24])
+            size = int.from_bytes(head[16:20]), int.from_bytes(head[20:24])
         case "image/gif":
-            size = int.from_bytes(content[6:8], "little"), int.from_bytes(content[8:10], "little")
+            size = int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
         case "image/jpeg":
-            size = _of_jpeg(content)
+            size = _of_jpeg(media.file)
     return size if size and min(size) > 0 else None
 
 
-def _of_jpeg(content: bytes) -> tuple[int, int] | None:
+def _of_jpeg(file: IO[bytes]) -> tuple[int, int] | None:
     place = 2
-    while place + 9 < len(content) and content[place] == 0xFF:
-        marker, length = content[place + 1], int.from_bytes(content[place + 2 : place + 4])
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame header
-            height, width = content[place + 5 : place + 7], content[place + 7 : place + 9]
-            return int.from_bytes(width), int.from_bytes(height)
-        place += 2 + length
-    return None
+    while True:
+        file.seek(place)
+        part = file.read(9)
+        if len(part) < 9 or part[0] != 0xFF:
+            return None
+        if 0xC0 <= part[1] <= 0xCF and part[1] not in (0xC4, 0xC8, 0xCC):  # a frame header
+            return int.from_bytes(part[7:9]), int.from_bytes(part[5:7])
+        place += 2 + int.from_bytes(part[2:4])
 
 
 def _type_of(content: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ import requests
 from hub.sdk import (
     AuthenticationFailed,
     ConfigurationError,
+    Media,
     OutcomeUnknown,
     PayloadNotUnderstood,
     Refused,
@@ -28,6 +30,27 @@ _SAID_WITHOUT_A_USER = "authenticated user"
 
 class NotThere(Refused):
     """404 or 410: the post (or the API) is not there, or not for us."""
+
+
+class Form:
+    """A form with one file, which is read while it is sent: ``requests`` would put it together in memory."""
+
+    def __init__(self, fields: dict[str, str], name: str, file: Media, mime_type: str) -> None:
+        parts = {"file": (name, b"", mime_type)}
+        empty = requests.Request("POST", "https://mastodon.example", data=fields, files=parts).prepare()
+        self.content_type = str(empty.headers["Content-Type"])
+        self._tail = f"\r\n--{self.content_type.partition('boundary=')[2]}--\r\n".encode()
+        assert isinstance(empty.body, bytes)  # noqa: S101 - what requests makes of files
+        self._head = empty.body.removesuffix(self._tail)
+        self._file = file
+
+    def __len__(self) -> int:
+        return len(self._head) + self._file.size + len(self._tail)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        yield from self._file
+        yield self._tail
 
 
 class MastodonClient:
@@ -59,10 +82,10 @@ class MastodonClient:
             raise OutcomeUnknown("the server accepted the request and answered something unexpected")
         return answer
 
-    def upload(self, name: str, content: bytes, mime_type: str, form: dict[str, str]) -> dict[str, Any]:
+    def upload(self, name: str, file: Media, mime_type: str, fields: dict[str, str]) -> dict[str, Any]:
         """Give the server a file and return what it calls it. Nobody sees it before a post uses it, so that a lost
         answer is a ``TemporaryFailure``."""
-        answer = self._call("POST", UPLOADS, form=form, file=(name, content, mime_type))
+        answer = self._call("POST", UPLOADS, form=Form(fields, name, file, mime_type))
         if not isinstance(answer, dict):
             raise TemporaryFailure("the server took a file and answered something unexpected")
         return answer
@@ -74,14 +97,15 @@ class MastodonClient:
         *,
         params: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
-        form: dict[str, str] | None = None,
-        file: tuple[str, bytes, str] | None = None,
+        form: Form | None = None,
         key: str = "",
     ) -> Any:
         effect = method != "GET" and path != UPLOADS
         headers = {"Authorization": self._authorization, "Accept": "application/json"}
         if key:
             headers["Idempotency-Key"] = key
+        if form is not None:
+            headers["Content-Type"] = form.content_type
         try:
             # No redirects: requests would turn a redirected POST into a GET and report success.
             response = self._toolbox.http.request(
@@ -90,7 +114,6 @@ class MastodonClient:
                 params=params,
                 json=body,
                 data=form,
-                files={"file": file} if file else None,
                 headers=headers,
                 allow_redirects=False,
             )

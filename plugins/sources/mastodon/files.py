@@ -17,7 +17,7 @@ PROCESSED_WITHIN = timedelta(minutes=15)
 LOOK_AFTER = 3.0
 MOST_UPLOADS = 3
 """How often the files of one answer are uploaded anew because the server does not know them any more."""
-_MOST_BYTES = 16 * 1024 * 1024  # a file is held in memory; as shipped this is also the server's limit for pictures
+_MOST_BYTES = 16 * 1024 * 1024  # as shipped this is also the server's limit for pictures
 
 
 def limits(instance: dict[str, Any]) -> dict[str, Any]:
@@ -92,11 +92,11 @@ class Files:
         return bool(self._client.read(f"/api/v1/media/{quote(media_id, safe='')}").get("url"))
 
     def _one(self, file: Attachment, most_bytes: int) -> dict[str, Any]:
-        media = self._toolbox.fetch_media(file.ref or file.url, max_bytes=most_bytes)
-        if not media.content:
-            raise Refused(f"the file {file.name or media.name} is empty")
         form = {"description": file.alt_text[:1500]} if file.alt_text else {}
-        made = self._client.upload(_name_of(file, media), media.content, _type_of(file, media), form)
+        with self._toolbox.fetch_media(file.ref or file.url, max_bytes=most_bytes) as media:
+            if not media.size:
+                raise Refused(f"the file {file.name or media.name} is empty")
+            made = self._client.upload(_name_of(file, media), media, _type_of(file, media), form)
         if not made.get("id"):
             raise TemporaryFailure("the server took a file and did not name it")
         return made

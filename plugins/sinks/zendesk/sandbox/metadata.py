@@ -86,12 +86,22 @@ def _add_fields(app: Flask, helpdesk: Helpdesk) -> None:
             for row in rows
         ]
 
+    def check_tags(rows: Any, own: int) -> None:
+        wanted = [row["value"] for row in rows]
+        others = [row for row in state.all("ticket_field") if row["id"] != own]
+        taken = {option["value"] for row in others for option in row.get("custom_field_options", [])}
+        taken |= {row["tag"] for row in others}
+        for value in wanted:
+            if value in taken or wanted.count(value) > 1:
+                raise invalid("base", f"Field options: the tag {value} is used more than once")
+
     def save(known: Json) -> Json:
         wanted = given("ticket_field")
         names = ("title", "description", "active", "required", "agent_description", "regexp_for_validation", "position")
         known |= {name: wanted[name] for name in names if name in wanted}
         known |= {"raw_title": known["title"], "raw_description": known["description"], "updated_at": helpdesk.stamp()}
         if "custom_field_options" in wanted:
+            check_tags(wanted["custom_field_options"], known["id"])
             known["custom_field_options"] = options(wanted["custom_field_options"])
         if "tag" in wanted and known["type"] == "checkbox":
             known["tag"] = wanted["tag"]

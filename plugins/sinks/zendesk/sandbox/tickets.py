@@ -183,7 +183,7 @@ class Tickets(Comments):
                 continue
             given: Json = {"status": "solved"}
             if said is not None:
-                given["comment"] = {"html_body": said["html_body"], "public": said["public"]}
+                given["comment"] = {name: said[name] for name in ("html_body", "public", "author_id")}
             self.update(incident["id"], given, actor, via={"channel": "system", "source": source})
 
     def _follow(self, ticket: Json, source_id: int) -> None:
@@ -221,6 +221,8 @@ class Tickets(Comments):
         gone = set(given.get("remove_tags", ()))
         # Tags hold no blanks, ignore case and come back sorted.
         ticket["tags"] = sorted({part.lower() for tag in wanted for part in str(tag).split() if part not in gone})
+        if any(name in given for name in ("tags", "additional_tags", "remove_tags")):
+            self._follow_tags(ticket, before.get("tags", ()))
         ticket["raw_subject"] = ticket["subject"]
         if ticket["assignee_id"] is not None and ticket["status"] == "new" and "status" not in given:
             ticket["status"] = "open"
@@ -254,6 +256,19 @@ class Tickets(Comments):
                 ticket["tags"] = [*kept, field["tag"]] if value else kept
             have[number] = value
         ticket["custom_fields"] = [{"id": number, "value": value} for number, value in have.items()]
+
+    def _follow_tags(self, ticket: Json, before: Any) -> None:
+        """A dropdown shows the option whose tag the ticket has; of two the one that came later, whose tag alone stays.
+        https://support.zendesk.com/hc/ja/articles/4408881943194"""
+        fields = _by_id(ticket)
+        for field in self.state.where("ticket_field", type="tagger"):
+            options = {option["value"] for option in field["custom_field_options"]}
+            there = sorted(options & set(ticket["tags"]), key=lambda tag: tag not in before)
+            shown = there[-1] if there else None
+            ticket["tags"] = [tag for tag in ticket["tags"] if tag == shown or tag not in options]
+            if shown != fields.get(field["id"]):
+                fields[field["id"]] = shown
+        ticket["custom_fields"] = [{"id": number, "value": value} for number, value in fields.items()]
 
     def _check_problem(self, ticket: Json, given: Json) -> None:
         problem = self.state.get("ticket", int(given["problem_id"]))

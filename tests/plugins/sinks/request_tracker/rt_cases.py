@@ -17,6 +17,7 @@ from hub.sdk import (
     Delivery,
     Failure,
     Hint,
+    House,
     HttpSession,
     Identity,
     OpenTicket,
@@ -62,7 +63,11 @@ def vendor_here(**more: Any) -> RequestTracker:
 
 
 def make_sink(
-    answer: Callable[[requests.PreparedRequest], requests.Response] | None, *, media: Any = no_media, **settings: Any
+    answer: Callable[[requests.PreparedRequest], requests.Response] | None,
+    *,
+    media: Any = no_media,
+    house: House | None = None,
+    **settings: Any,
 ) -> RequestTrackerSink:
     """A connector whose calls end at ``answer``; with ``None`` at a real server."""
     http = HttpSession(user_agent="hub-test")
@@ -75,6 +80,7 @@ def make_sink(
         now=(lambda: NOW) if answer is not None else (lambda: datetime.now(UTC)),
         log=logging.LoggerAdapter(logging.getLogger("test.rt")),
         fetch_media=media,
+        house=house or House(),
     )
     return RequestTrackerSink(RequestTrackerSink.Settings(**{**SETTINGS, **settings}), toolbox)
 

@@ -12,35 +12,27 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
+from rt_people import AGENT, HUB, ORIGIN, People, ref
 
 from hub.sdk import WebhookRequest
 from hub.testing.vendor import HelpdeskVendor, Record, Said, reply
 from plugins.sinks.request_tracker.settings import FROM_RT, PRIORITIES, TO_RT
 
-ORIGIN = "https://rt.example.com"
 TOKEN = f"1-27-{'0a' * 16}"
 SECRET = "scrip-secret"
-HUB, AGENT = "social-hub", "alice"
 STATUSES = ("new", "open", "stalled", "resolved", "rejected", "deleted")
 
 Json = dict[str, Any]
 
 
-class RequestTracker(HelpdeskVendor):
+class RequestTracker(People, HelpdeskVendor):
     """Queues, custom fields, tickets, transactions with MIME parts, and the scrip's webhooks. One kind of rights: the
     hub's account may do everything unless ``silent`` or ``forbidden`` says otherwise."""
 
     def __init__(self, *, fields: tuple[str, ...] = ("ExternalID", "Tags", "OrderNumber")) -> None:
-        self.users: dict[str, Json] = {
-            "RT_System": {"id": 1, "Privileged": 0, "RealName": "The RT System itself"},
-            "Nobody": {"id": 6, "Privileged": 0, "RealName": "Nobody in particular"},
-            HUB: {"id": 27, "Privileged": 1, "RealName": "Social Care Hub", "Created": "2026-01-01T00:00:00Z"},
-            AGENT: {"id": 29, "Privileged": 1, "RealName": "Alice Agent"},
-            "bob@example.com": {"id": 30, "Privileged": 0, "RealName": ""},
-        }
+        super().__init__()
         self.queues: dict[str, Json] = {"Social": {"id": 3, "Name": "Social", "Description": ""}}
         self.queues["Parcels"] = {"id": 4, "Name": "Parcels", "Description": ""}
-        self.fields: list[Json] = []
         for name in fields:
             self._new_field({"Name": name, "Queue": 0, "MaxValues": 0 if name == "Tags" else 1})
         self.tickets: dict[int, Json] = {}
@@ -119,6 +111,12 @@ class RequestTracker(HelpdeskVendor):
                 return 200, {"Version": "5.0.3"}, {}
             case "GET", ["user", name]:
                 return self._found(self._user(name))
+            case "POST", ["users"]:
+                return 200, self._list(self._search_users(body), query), {}
+            case "GET", ["groups"]:
+                return 200, self._list(self._search_groups(json.loads(query["query"])), query), {}
+            case "GET", ["group", number]:
+                return self._group(number)
             case "GET", ["queue", name]:
                 return self._found(self._queue(name))
             case "GET", ["tickets"]:
@@ -136,7 +134,7 @@ class RequestTracker(HelpdeskVendor):
                 if part is None:  # so it does
                     return 500, {"message": "Internal Server Error"}, {}
                 shown = {name: part[name] for name in ("ContentType", "Filename", "Headers")}
-                shown |= {"id": int(number), "TransactionId": _ref("transaction", part["TransactionId"])}
+                shown |= {"id": int(number), "TransactionId": ref("transaction", part["TransactionId"])}
                 return 200, {**shown, "Content": base64.encodebytes(self.raw[number]).decode()}, {}
             case "GET", ["ticket", number]:
                 row = self._ticket(number)
@@ -159,6 +157,14 @@ class RequestTracker(HelpdeskVendor):
                 return 200, self._update(row, body), {}
             case "POST", ["customfield"]:
                 return 201, {"type": "customfield", "id": str(self._new_field(body)["id"])}, {}
+            case "GET", ["customfield", number]:
+                if not self.sees_fields:
+                    return 403, {"message": "Forbidden"}, {}
+                return self._found(next((row for row in self.fields if str(row["id"]) == number), None))
+            case "POST", ["customfield", number, "value"]:
+                offered = next(row for row in self.fields if str(row["id"]) == number)["Values"]
+                offered.append(body["Name"])
+                return 201, {"type": "customfieldvalue", "id": str(len(offered))}, {}
             case "DELETE", ["customfield", number]:
                 next(row for row in self.fields if str(row["id"]) == number)["Disabled"] = True
                 return 204, b"", {}
@@ -174,28 +180,17 @@ class RequestTracker(HelpdeskVendor):
             return 404, {"message": "Not Found"}, {}
         return 200, body, {"ETag": self._etag(ticket)} if ticket else {}
 
-    def _user(self, name: str) -> Json | None:
-        users = ((key, row) for key, row in self.users.items() if name in (key, str(row["id"])))
-        row = next(({"Name": key, **row} for key, row in users), None)
-        if row is not None and row["Name"] != HUB:  # of others RT shows a summary only
-            del row["id"]
-        return row
-
     def _queue(self, name: str) -> Json | None:
         row = next((row for row in self.queues.values() if name in (row["Name"], str(row["id"]))), None)
         if row is None:
             return None
         fields = [{"id": str(field["id"]), "name": field["Name"]} for field in self._fields_of(row["id"])]
-        return {**row, "TicketCustomFields": fields, "_hyperlinks": [{"ref": "create", "type": "ticket"}]}
-
-    def _fields_of(self, queue_id: int) -> list[Json]:
-        return [row for row in self.fields if not row["Disabled"] and row["Queue"] in (0, queue_id)]
-
-    def _new_field(self, body: Json) -> Json:
-        row = {"Description": "", "LookupType": "RT::Queue-RT::Ticket", **body, "Disabled": False}
-        row |= {"id": len(self.fields) + 2, "Queue": int(body["Queue"])}
-        self.fields.append(row)
-        return row
+        return {
+            "AdminCc": [],
+            **row,
+            "TicketCustomFields": fields,
+            "_hyperlinks": [{"ref": "create", "type": "ticket"}],
+        }
 
     def _ticket(self, number: str) -> Json | None:
         row = self.tickets.get(int(number))
@@ -209,13 +204,13 @@ class RequestTracker(HelpdeskVendor):
         fields = self._fields_of(queue["id"])
         return {
             **{name: value for name, value in row.items() if name != "values"},
-            "EffectiveId": _ref("ticket", row["EffectiveId"]),
-            "Queue": {**_ref("queue", queue["id"]), "Name": queue["Name"]},
-            "Owner": {**_ref("user", row["Owner"]), "RealName": self.users[row["Owner"]]["RealName"]},
+            "EffectiveId": ref("ticket", row["EffectiveId"]),
+            "Queue": {**ref("queue", queue["id"]), "Name": queue["Name"]},
+            "Owner": {**ref("user", row["Owner"]), "RealName": self.users[row["Owner"]]["RealName"]},
             "Priority": str(row["Priority"]),
             "CustomFields": [
                 {
-                    **_ref("customfield", field["id"]),
+                    **ref("customfield", field["id"]),
                     "name": field["Name"],
                     "values": row["values"].get(field["Name"], []),
                 }
@@ -225,16 +220,25 @@ class RequestTracker(HelpdeskVendor):
 
     def _list(self, rows: list[Json], query: Json) -> Json:
         size, page = int(query["per_page"]), int(query.get("page", 1))
-        rows = sorted(rows, key=lambda row: int(row["id"]), reverse=query.get("order") == "DESC")
+        rows = sorted(rows, key=lambda row: (len(str(row["id"])), str(row["id"])), reverse=query.get("order") == "DESC")
         rows = rows[(page - 1) * size : page * size]
         wanted = set(query.get("fields", "").split(",")) | {"id"}
-        items = [{name: row[name] for name in row if name in wanted} | {"id": str(row["id"])} for row in rows]
+        items = [
+            {name: row[name] for name in row if name in wanted | {"type"}} | {"id": str(row["id"])} for row in rows
+        ]
         return {"items": items, "count": len(rows), "page": page, "per_page": size, "total": None, "pages": None}
 
     def _search(self, query: str) -> list[Json]:
         live = [row for row in self.tickets.values() if row["Status"] != "deleted" and row["EffectiveId"] == row["id"]]
         field = re.fullmatch(r"'CF\.\{(\w+)\}' = '((?:[^'\\]|\\.)*)'", query)
         changed = re.fullmatch(r"LastUpdated > '([0-9: -]+)' AND id > ([0-9]+)", query)
+        owned = re.fullmatch(r"\((Queue = [0-9]+(?: OR Queue = [0-9]+)*)\) AND (.*)", query)
+        if owned:
+            assert owned.group(2) == "Status = '__Active__' AND Owner != 'Nobody'", query
+            queues = {int(number) for number in re.findall("[0-9]+", owned.group(1))}
+            live = [row for row in live if self.queues[row["Queue"]]["id"] in queues and row["Owner"] != "Nobody"]
+            active = [row for row in live if row["Status"] in ("new", "open", "stalled")]
+            return [{"type": "ticket", "id": row["id"], "Owner": ref("user", row["Owner"])} for row in active]
         if changed:
             day = changed.group(1).replace(" ", "T") + "Z"
             live = [row for row in live if row["LastUpdated"] > day and row["id"] > int(changed.group(2))]
@@ -289,12 +293,12 @@ class RequestTracker(HelpdeskVendor):
             "Owner": "Nobody",
         }
         row |= {"Queue": queue["Name"], "Priority": body.get("Priority", 0), "values": {}, "Requestor": []}
-        row |= {"Creator": _ref("user", HUB), "Created": self._time(), "LastUpdated": self._time()}
+        row |= {"Creator": ref("user", HUB), "Created": self._time(), "LastUpdated": self._time()}
         self.tickets[number] = row
         known = {field["Name"] for field in self._fields_of(queue["id"])}
         for name, value in body.get("CustomFields", {}).items():
-            if name in known and not self.silent:
-                row["values"][name] = value if isinstance(value, list) else [value]
+            if name in known and not self.silent and (values := self._taken(name, value)) is not None:
+                row["values"][name] = values
         said = self._transaction(number, "Create", HUB)
         self._mime(said, body, "REST")
         return 201, {"type": "ticket", "id": str(number), "_url": f"{ORIGIN}/REST/2.0/ticket/{number}"}, {}
@@ -328,22 +332,30 @@ class RequestTracker(HelpdeskVendor):
 
     def _update(self, row: Json, body: Json) -> list[str]:
         said: list[str] = []
-        for name, value in body.items():
+        for name, value in sorted(body.items(), key=lambda item: item[0] != "Owner"):  # the owner before the queue
             if self.silent:
                 said.append(f"Ticket {row['id']}: Permission Denied")
             elif name == "CustomFields":
                 for field in self._fields_of(self.queues[row["Queue"]]["id"]):
                     if field["Name"] in value:
-                        new = value[field["Name"]]
-                        row["values"][field["Name"]] = new if isinstance(new, list) else [new] if new else []
+                        values = self._taken(field["Name"], value[field["Name"]])
+                        if values is None:
+                            said.append("Invalid value for custom field")
+                            continue
+                        row["values"][field["Name"]] = values
                         self._transaction(row["id"], "CustomField", HUB, Field=str(field["id"]))
                         said.append(f"{field['Name']} changed")
             elif name == "Status" and value not in STATUSES:
                 said.append(f"Ticket {row['id']}: Status '{value}' isn't a valid status for this ticket.")
             elif name == "Queue" and value not in self.queues:
                 said.append(f"Ticket {row['id']}: Queue {value} does not exist")
-            elif name == "Owner" and self.users.get(value, {}).get("Privileged") != 1:
+            elif name == "Owner" and (owner := self._login(value)) is None:
+                said.append(f"Ticket {row['id']}: That user does not exist")
+            elif name == "Owner" and not self._may_own(str(owner), row["Queue"]):
                 said.append(f"Ticket {row['id']}: That user may not own tickets in that queue")
+            elif name == "Owner" and row["Owner"] != owner:
+                said.append(f"Ticket {row['id']}: Owner changed from {row['Owner']} to {owner}")
+                self._set(row, "Owner", owner, HUB)
             elif row[name] != value:
                 said.append(f"Ticket {row['id']}: {name} changed from '{row[name]}' to '{value}'")
                 self._set(row, name, value, HUB)
@@ -399,7 +411,3 @@ def signed(body: bytes, at: datetime, secret: str = SECRET) -> WebhookRequest:
     mac = hmac.new(secret.encode(), f"{now}.".encode() + body, hashlib.sha256)
     headers = {"x-hub-timestamp": now, "x-hub-signature": f"sha256={mac.hexdigest()}"}
     return WebhookRequest("POST", "/hooks/acme-rt", headers, {}, body, at.astimezone(UTC))
-
-
-def _ref(kind: str, number: Any) -> Json:
-    return {"type": kind, "id": str(number), "_url": f"{ORIGIN}/REST/2.0/{kind}/{number}"}

@@ -30,7 +30,7 @@ def test_files_within_the_limit_are_attached_and_others_linked(rt: RequestTracke
             raise Refused("larger")
         if url.endswith("gone.png"):
             raise TemporaryFailure("not now")
-        return Media(b"\x89PNG", "image/png", "p.png")
+        return Media.of(b"\x89PNG", "image/png", "p.png")
 
     others = [Attachment(url=f"https://social.example/{name}") for name in ("big.mp4", "gone.png")]
     sink = make_sink(rt.answer, media=media)
@@ -51,7 +51,7 @@ def test_a_customers_file_is_asked_for_by_its_ref(rt: RequestTracker) -> None:
 
     def media(url: str, *, max_bytes: int) -> Media:
         asked.append(url)
-        return Media(b"\x89PNG", "image/png", "p.png")
+        return Media.of(b"\x89PNG", "image/png", "p.png")
 
     sent(make_sink(rt.answer, media=media), opening(attachments=(PICTURE.model_copy(update={"ref": "hub-media:x/1"}),)))
     assert asked == ["hub-media:x/1"]
@@ -63,7 +63,7 @@ def test_files_that_take_long_are_linked(rt: RequestTracker) -> None:
 
     def media(url: str, *, max_bytes: int) -> Media:
         late.append(NOW + timedelta(seconds=20))
-        return Media(b"\x89PNG", "image/png", "p.png")
+        return Media.of(b"\x89PNG", "image/png", "p.png")
 
     late = [NOW]
     sink.toolbox = dataclasses.replace(sink.toolbox, fetch_media=media, now=lambda: late[-1])

@@ -18,8 +18,9 @@ import pytest
 import requests
 from rt_cases import comment, error_of, fields, make_sink, opening, read, sent, vendor_here
 from rt_vendor import AGENT, ORIGIN, TOKEN
+from test_rt_category import HOUSE
 
-from hub.sdk import Absent, Attachment, Found, Hint, Media, Refused, TemporaryFailure
+from hub.sdk import Absent, Attachment, Found, Hint, Media, Refused, TemporaryFailure, in_language
 from plugins.sinks.request_tracker.sink import RequestTrackerSink
 
 QUEUE = os.environ.get("HUB_TEST_RT_QUEUE", "Social")
@@ -69,7 +70,7 @@ def uid() -> str:
 def test_files_both_ways(real: RealRt, uid: str) -> None:
     """A customer's bytes stand in RT as they were; an agent's text and picture come out again, and no byte too many."""
     content, words = bytes(range(256)) * 40, "perché no? – sì"
-    sink = real.sink(media=lambda url, max_bytes: Media(content, "image/png", "p.png"))
+    sink = real.sink(media=lambda url, max_bytes: Media.of(content, "image/png", "p.png"))
     record = sent(sink, opening(uid, attachments=(Attachment(url="https://social.example/p.png"),))).vendor_id
     given = [("map.png", "image/png", content), ("note.txt", "text/plain", words.encode())]
     files = [
@@ -92,7 +93,7 @@ def test_files_both_ways(real: RealRt, uid: str) -> None:
 
 def test_a_whole_round(real: RealRt, uid: str) -> None:
     """Open, say, set, answer, resolve: every effect stands in RT, is found again, and an agent's answer comes back."""
-    media = lambda url, max_bytes: Media(b"\x89PNG", "image/png", "p.png")  # noqa: E731
+    media = lambda url, max_bytes: Media.of(b"\x89PNG", "image/png", "p.png")  # noqa: E731
     sink = real.sink(media=media)
     assert sink.check_connection().details["queue"] == QUEUE
     cursor = sink.first_cursor()
@@ -147,6 +148,49 @@ def test_silent_refusals(real: RealRt, uid: str) -> None:
     record = sent(sink, opening(uid)).vendor_id
     for wrong in ({"status": "hold"}, {"group": "No such queue"}, {"agent": "no-such-user"}):
         assert isinstance(error_of(sink, fields(record, **wrong)), Refused)
+
+
+def test_who_gets_tickets(real: RealRt, uid: str) -> None:
+    """The agent is AdminCc of the queue: reported with what they own there, made an owner by e-mail address, counted
+    until it is resolved. An account without SeeGroup (the agent's own) is told which right it lacks."""
+    sink, name = real.sink(assign="agent"), str(real.agent.auth[0])  # type: ignore[index]
+    before = {state.agent.id: state for state in sink.agents()}[name]
+    assert (before.groups, before.agent.role, before.available) == ((QUEUE,), "agent", None)
+    assert before.open_tickets is not None
+    record = sent(sink, opening(uid)).vendor_id
+    for key in (f"{uid}-1", f"{uid}-2"):
+        sent(sink, fields(record, key=key, agent=before.email))
+    owner = read(sink, record)[1].assignee
+    assert owner is not None
+    assert owner == before.agent
+    count = lambda: {state.agent.id: state.open_tickets for state in sink.agents()}[name]  # noqa: E731
+    assert count() == before.open_tickets + 1
+    real.agent_does("PUT", f"/ticket/{record}", {"Status": "resolved"})
+    assert count() == before.open_tickets
+    lesser = real.sink(assign="agent")
+    lesser.toolbox.http.auth = real.agent.auth
+    with pytest.raises(Refused, match="SeeGroup"):
+        lesser.agents()
+
+
+def test_categories_both_ways(real: RealRt, uid: str) -> None:
+    """Setup makes a list; a ticket opens with its value, the hub changes it, an agent's choice comes back; what is not
+    in the list is refused in RT's words."""
+    settings: dict[str, Any] = {"category_field": "HubCategory", "agent_language": "it", "house": HOUSE}
+    sink = real.sink(**settings)
+    for _ in range(2):
+        states = {in_language(step.title, "en"): step.state for step in sink.apply_setup("")}
+        assert states["categories in the list HubCategory"] == "done"
+    record = sent(sink, opening(uid, category="refund")).vendor_id
+    assert read(sink, record)[1].category == "refund"
+    sent(sink, fields(record, key=f"{uid}-1", category="delivery"))
+    changed = read(sink, record)[1]
+    assert (changed.category, set(changed.tags or ())) == ("delivery", {"mastodon", "category-delivery"})
+    real.agent_does("PUT", f"/ticket/{record}", {"CustomFields": {"HubCategory": "rimborso"}})
+    assert read(sink, record)[1].category == "refund"
+    error = error_of(sink, fields(record, key=f"{uid}-2", category="not-there"))
+    assert isinstance(error, Refused)
+    assert "Invalid value" in str(error)
 
 
 def test_merges_are_told(real: RealRt, uid: str) -> None:
@@ -221,7 +265,16 @@ def _tour(call: Callable[..., Any], uid: str, agent: str) -> None:
     call("GET", "/rt")
     for name in (agent, "Nobody", "RT_System", "no-such-user"):
         call("GET", f"/user/{name}")
-    call("GET", f"/queue/{QUEUE}")
+    queue, _ = call("GET", f"/queue/{QUEUE}")
+    known = '[{"field":"Domain","value":"SystemInternal"},{"field":"Name","value":"%s"}]'
+    groups, _ = call("GET", "/groups", params={"query": known % "Privileged", "per_page": "100"})
+    call("GET", "/groups", params={"query": known % "No such group", "per_page": "100"})
+    for number in (groups["items"][0]["id"], "99999999"):
+        call("GET", f"/group/{number}")
+    persons = {"fields": "Name,RealName,EmailAddress", "per_page": "100"}
+    for field in ("Name", "EmailAddress"):
+        names = [{"field": field, "value": value, "entry_aggregator": "OR"} for value in (agent, "no-such-user")]
+        call("POST", "/users", names, params=persons)
     call("GET", "/queue/no-such-queue")
     call("POST", "/ticket", {"Queue": "no-such-queue", "Subject": "x", "Content": "x", "ContentType": "text/plain"})
     new = {"Queue": QUEUE, "Subject": "No parcel", "Content": "Where?", "ContentType": "text/plain", "Priority": 50}
@@ -241,7 +294,8 @@ def _tour(call: Callable[..., Any], uid: str, agent: str) -> None:
         {"Status": "stalled"},
         {"Queue": "no-such-queue"},
         {"Owner": "no-such-user"},
-        {"Owner": agent},
+        {"Owner": "no-such-user@example.com"},
+        {"Owner": agent.upper()},
         {"CustomFields": {"OrderNumber": "B", "NoSuchField": "x"}},
         {"CustomFields": {"Tags": ["b", "c"]}},
         {"CustomFields": {"OrderNumber": ""}},
@@ -253,6 +307,8 @@ def _tour(call: Callable[..., Any], uid: str, agent: str) -> None:
         quoted = value.replace("'", "\\'")
         call("GET", "/tickets", params={"query": f"'CF.{{ExternalID}}' = '{quoted}'", **listed})
     call("GET", "/tickets", params={"query": f"id = {record} OR id = 99999999", **listed})
+    owned = f"(Queue = {queue['id']}) AND Status = '__Active__' AND Owner != 'Nobody'"
+    call("GET", "/tickets", params={"query": owned, "fields": "Owner", "orderby": "id", "per_page": "100"})
     rows = {"fields": "Type,Field,OldValue,NewValue,Data,ObjectId,Created,Creator", "fields[Creator]": "Name,RealName"}
     rows |= {"orderby": "id", "per_page": "100"}
     tickets = "ObjectType = 'RT::Ticket' AND Type != 'EmailRecord' AND Type != 'CommentEmailRecord'"

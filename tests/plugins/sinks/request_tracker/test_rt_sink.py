@@ -27,6 +27,7 @@ from hub.sdk import (
     SignatureRejected,
     TemporaryFailure,
     UnsupportedEvent,
+    in_language,
 )
 from hub.testing.vendor import reply
 
@@ -362,7 +363,7 @@ def test_setup_makes_what_rest_can_and_explains_the_rest() -> None:
         "Labels": 0,
         "OrderNumber": 1,
     }
-    scrip = steps[-1].instructions
+    scrip = in_language(steps[-1].instructions, "it")
     assert "'https://hub.example.com/hooks/acme-rt'" in scrip
     assert "__Value('Creator') == 27" in scrip
     assert SECRET not in scrip

@@ -127,7 +127,9 @@ def test_jobs_conform_to_the_description(tmp_path: Path, clock: Clock) -> None:
     with running_sandbox(tmp_path, description=DESCRIPTION) as described:
         settings(described, job_delay=0)
         made = sink_of(described, clock)
-        toolbox = dataclasses.replace(made.toolbox, fetch_media=lambda url, *, max_bytes: Media(b"x", "image/png", "x"))
+        toolbox = dataclasses.replace(
+            made.toolbox, fetch_media=lambda url, *, max_bytes: Media.of(b"x", "image/png", "x")
+        )
         sink = ZendeskSink(made.settings, toolbox)
         sink.check_connection()
         start = sink.fetch_page(sink.first_cursor()).cursor

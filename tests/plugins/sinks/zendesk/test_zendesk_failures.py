@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import responses
-from zendesk_cases import TOKEN, Account, comment, fields, make_sink, opening, vendor_settings
+from zendesk_cases import TOKEN, Account, comment, fields, make_sink, opened, opening, ticket, vendor_settings
+from zendesk_sandbox_calls import done
 
 from hub.sdk import (
     Absent,
@@ -23,11 +24,14 @@ from hub.sdk import (
     Failure,
     Found,
     Hint,
+    Identity,
+    OpenTicket,
     OutcomeUnknown,
     RateLimited,
     Receipt,
     RecordChanged,
     Refused,
+    Said,
     TemporaryFailure,
 )
 from plugins.sinks.zendesk.sink import ZendeskSink
@@ -284,14 +288,40 @@ def test_truncated_json_is_no_receipt(body: str) -> None:
     assert isinstance(error_of(make_sink(vendor_settings()), opening("sch-1")), OutcomeUnknown)
 
 
+def of_ben(uid: str, record: str, n: int) -> list[Delivery]:
+    """An opening by Ben, a word of his and a record that becomes his."""
+    ben = Identity(network="mastodon", id=f"ben-{uid}", display_name="Ben")
+    said = Said(text=f"It is Ben {n}", author=ben)
+    view = ticket(f"{uid}-{n}", requester=ben)
+    return [
+        Delivery(key=f"{uid}-o{n}", body=OpenTicket(ticket=view, said=said)),
+        fields(uid, record, key=f"{uid}-r{n}", requester=ben),
+    ]
+
+
+def test_a_customer_deleted_in_zendesk_is_made_again(account: Account, uid: str) -> None:
+    """The user we remember is refused: it is asked for anew, and the same delivery goes out at once, be it an opening
+    or a record that changes hands."""
+    sink = account.sink()
+    record = opened(sink, uid).vendor_id
+    for n, delivery in enumerate([*of_ben(uid, record, 0), of_ben(uid, record, 1)[1]]):
+        receipt = sink.deliver([delivery])[0]
+        assert isinstance(receipt, Receipt)
+        user_id = done(account, "GET", f"tickets/{receipt.vendor_id}")["ticket"]["requester_id"]
+        assert done(account, "GET", f"users/{user_id}")["user"]["external_id"] == f"mastodon:ben-{uid}", n
+        done(account, "DELETE", f"users/{user_id}")
+    assert isinstance(sink.deliver([of_ben(uid, record, 2)[0]])[0], Receipt)
+
+
 @responses.activate
-def test_a_customer_deleted_in_zendesk_is_made_again() -> None:
-    """A refusal may mean that the remembered user is gone: the next attempt asks for it anew."""
+def test_a_refusal_for_another_reason_is_not_sent_twice() -> None:
+    """A remembered user is asked for again once, and is still the same: the refusal stands."""
     responses.post(f"{API}/users/create_or_update.json", json={"user": {"id": 5}}, status=201)
-    responses.post(f"{API}/tickets.json", json={"error": "RecordInvalid"}, status=422)
+    sent = responses.post(f"{API}/tickets.json", json={"error": "RecordInvalid"}, status=422)
     sink = make_sink(vendor_settings())
     for _ in range(2):
         assert isinstance(error_of(sink, opening("sch-1")), Refused)
+    assert sent.call_count == 2
     assert len([call for call in responses.calls if "create_or_update" in str(call.request.url)]) == 2
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +15,7 @@ import responses
 from zendesk_cases import ANNA, Account, make_sink, opening, read, vendor_settings
 from zendesk_sandbox_calls import call, settings
 
+from hub.flow.media import MediaFetcher
 from hub.sdk import (
     Attachment,
     Delivery,
@@ -50,7 +53,7 @@ def with_files(sink: ZendeskSink, fetch: Callable[[str], Media]) -> ZendeskSink:
 
 def picture(url: str) -> Media:
     """What stands behind every address."""
-    return Media(b"bytes of " + url.encode(), "application/pdf" if "social/2" in url else "image/png", "")
+    return Media.of(b"bytes of " + url.encode(), "application/pdf" if "social/2" in url else "image/png", "")
 
 
 def posted(uid: str, *attachments: Attachment, key: str = "", attempt: int = 1) -> Delivery:
@@ -195,6 +198,30 @@ def test_files_get_a_few_seconds_in_all(account: Account, uid: str) -> None:
     assert (last.error.scope, last.error.retry_after) == ("lane", 1.0)
 
 
+def test_a_large_file_passes_through_whole_and_is_never_held(account: Account, uid: str) -> None:
+    """Eight megabytes, from a customer's address to Zendesk and from there back, in less memory than that."""
+    blocks = [bytes([number]) * 1_000_000 for number in range(8)]
+    headers = {"Content-Type": "video/mp4"}
+    made = call(account, "POST", "uploads.json?filename=a.mp4", who="agent", data=b"".join(blocks), headers=headers)
+    film = Attachment(url=made.json()["upload"]["attachment"]["content_url"], name="a.mp4")
+    made = account.sink()
+    fetch = MediaFetcher(user_agent="test", from_this_machine=True)
+    sink = ZendeskSink(made.settings, dataclasses.replace(made.toolbox, fetch_media=fetch))
+    sink.deliver([posted(f"{uid}-small")])
+    tracemalloc.start()
+    result = sink.deliver([posted(uid, film)])[0]
+    assert isinstance(result, Receipt), result
+    file = read(sink, result.vendor_id)[1][0].comment.attachments[0]
+    with sink.fetch_attachment(file, max_bytes=8_000_000) as media:
+        back = hashlib.sha256()
+        for chunk in media:
+            back.update(chunk)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (media.size, back.digest()) == (8_000_000, hashlib.sha256(b"".join(blocks)).digest())
+    assert most < 4_000_000
+
+
 # --- an agent's ------------------------------------------------------------------------------------------------------
 
 
@@ -223,7 +250,7 @@ def test_an_agents_file_is_fetched(account: Account, uid: str, private: int) -> 
     def outside(url: str) -> Media:
         asked.append(url)
         answer = requests.get(url, timeout=5)
-        return Media(answer.content, answer.headers["Content-Type"], "")
+        return Media.of(answer.content, answer.headers["Content-Type"], "")
 
     sink = with_files(account.sink(), outside)
     record = sink.deliver([opening(uid)])[0]
@@ -244,7 +271,7 @@ def test_trap_the_file_host_never_sees_our_credentials() -> None:
 
     def outside(url: str) -> Media:
         asked.append(url)
-        return Media(b"x", "image/png", "x.png")
+        return Media.of(b"x", "image/png", "x.png")
 
     sink = with_files(make_sink(vendor_settings()), outside)
     url = "https://acme.zendesk.com/attachments/token/abc/?name=map.png"

@@ -6,9 +6,9 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from zendesk_bursts import MANY, Clock, calls, driven, openings, records_of, sink_of
+from zendesk_bursts import MANY, Clock, calls, driven, openings, person, records_of, sink_of
 from zendesk_cases import ANNA, Account, comment, fields, opened
-from zendesk_sandbox_calls import settings
+from zendesk_sandbox_calls import done, settings
 
 from hub.sdk import (
     Absent,
@@ -255,7 +255,39 @@ def test_an_unknown_state_of_a_job_is_no_end() -> None:
     ]
 
 
-def test_a_requester_of_a_job_is_not_told_twice(account: Account, clock: Clock, uid: str) -> None:
+def test_a_row_waits_for_the_one_before_it(account: Account, clock: Clock, uid: str) -> None:
+    """Two comments of one record in one batch: the job takes the first, the second waits for it and comes after."""
+    sink = sink_of(account, clock)
+    records = [opened(sink, f"{uid}-{n}").vendor_id for n in range(4)]
+    first, second = (comment(uid, records[0], key=f"{uid}-{word}", text=word) for word in ("first", "second"))
+    rest = [comment(uid, record, key=f"{uid}-{record}") for record in records[1:]]
+    outcomes = sink.deliver([first, second, *rest])
+    assert isinstance(outcomes[0], Accepted)
+    held = outcomes[1]
+    assert isinstance(held, Failure)
+    assert isinstance(held.error, RateLimited)
+    assert held.error.scope == "lane"
+    taken = first.model_copy(update={"memo": outcomes[0].memo})
+    assert all(isinstance(end, Receipt) for end in driven(sink, clock, [taken]).values())
+    assert isinstance(sink.deliver([second])[0], Receipt)
+    rows = account.as_agent("GET", f"/api/v2/tickets/{records[0]}/comments.json")["comments"]
+    assert [row["plain_body"].splitlines()[0] for row in rows[1:]] == ["first", "second"]
+
+
+def test_a_requester_of_a_job_who_was_deleted_is_made_again(account: Account, clock: Clock, uid: str) -> None:
+    """The rows of a job are refused for a user we remember: each goes alone then, with the new one."""
+    sink = sink_of(account, clock)
+    records = [opened(sink, f"{uid}-{n}").vendor_id for n in range(5)]
+    ben = person(f"ben-{uid}")
+    changes = [fields(uid, record, key=f"{uid}-{n}", requester=ben) for n, record in enumerate(records)]
+    assert isinstance(sink.deliver(changes[:1])[0], Receipt)
+    path = f"/api/v2/tickets/{records[0]}.json"
+    done(account, "DELETE", f"users/{account.as_agent('GET', path)['ticket']['requester_id']}")
+    ends = driven(sink, clock, changes[1:])
+    assert all(isinstance(end, Receipt) for end in ends.values())
+
+
+def test_a_requester_of_a_job_is_is_not_told_twice(account: Account, clock: Clock, uid: str) -> None:
     """One customer's four tickets in one batch make one user."""
     sink = sink_of(account, clock)
     people = [

@@ -78,12 +78,24 @@ def test_a_limit_of_one_ticket_stops_no_other() -> None:
     """Its lane waits; the next ticket's update is sent."""
     told = {"X-Rate-Limit-Remaining": "600", "Retry-After": "200"}
     responses.put(f"{API}/tickets/8.json", status=429, headers=told)
-    good = {"ticket": {"id": 9, "updated_at": "2026-11-22T10:00:00Z"}, "audit": {"events": []}}
+    noted = {"events": [{"id": 5, "type": "Comment"}]}
+    good = {"ticket": {"id": 9, "updated_at": "2026-11-22T10:00:00Z"}, "audit": noted}
     responses.put(f"{API}/tickets/9.json", json=good)
     sink = make_sink(vendor_settings())
     first, second = sink.deliver([fields("sch-1", n, key=f"k{n}", note="x") for n in ("8", "9")])
     assert limited(first).scope == "lane"
     assert isinstance(second, Receipt)
+
+
+@responses.activate
+def test_nothing_overtakes_what_waits_for_its_record() -> None:
+    """The first word of a record is held back by its limit: the second is not sent ahead of it."""
+    told = {"X-Rate-Limit-Remaining": "600", "Retry-After": "200"}
+    responses.post(f"{API}/users/create_or_update.json", json={"user": {"id": 5}})
+    sent = responses.put(f"{API}/tickets/8.json", status=429, headers=told)
+    results = make_sink(vendor_settings()).deliver([comment("sch-1", "8", key=f"k{n}") for n in range(2)])
+    assert [(limited(one).scope, limited(one).retry_after) for one in results] == [("lane", 200), ("lane", 1)]
+    assert sent.call_count == 1
 
 
 @responses.activate

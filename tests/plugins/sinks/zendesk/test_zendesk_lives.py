@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from zendesk_cases import Account, comment, fields, opened, read
-from zendesk_sandbox_calls import control, done
+from zendesk_sandbox_calls import control, done, finished, ticket
 
-from hub.sdk import Failure, Hint, OpenTicket, Receipt, RecordChanged, RecordClosed, Said
+from hub.sdk import Accepted, Failure, Hint, Identity, OpenTicket, Receipt, RecordChanged, RecordClosed, Said
 from plugins.sinks.zendesk.sink import ZendeskSink
 
 
@@ -71,8 +71,8 @@ def test_closed_takes_a_follow_up_that_is_found_again(account: Account, uid: str
     refused = sink.deliver([late])[0]
     assert isinstance(refused, Failure)
     assert isinstance(refused.error, RecordClosed)
-    ticket = late.body.ticket  # type: ignore[union-attr]
-    body = OpenTicket(ticket=ticket, said=Said(text="And again", author=ticket.requester), follow_up_of=record)
+    view = late.body.ticket  # type: ignore[union-attr]
+    body = OpenTicket(ticket=view, said=Said(text="And again", author=view.requester), follow_up_of=record)
     followed = sink.deliver([late.model_copy(update={"body": body})])[0]
     assert isinstance(followed, Receipt)
     assert followed.vendor_id != record
@@ -80,21 +80,48 @@ def test_closed_takes_a_follow_up_that_is_found_again(account: Account, uid: str
     assert getattr(found, "receipt", None) is not None
 
 
-def test_what_a_problem_says_to_its_incidents_is_no_agents_answer(account: Account, uid: str) -> None:
-    """Solving a problem writes on every incident: published by the hub's own rules for incidents, never from here."""
+def test_what_an_agent_says_to_a_problem_is_copied_to_its_incidents(account: Account, uid: str) -> None:
+    """The incident names its problem; the copy names it too, is the agent's word, and says that it is a copy. An
+    incident that is none any more says so."""
     sink = account.sink()
-    problem = done(account, "POST", "tickets", {"ticket": {"comment": {"body": "strike"}, "type": "problem"}})[
-        "ticket"
-    ]["id"]
-    record = opened(sink, uid).vendor_id
-    done(account, "PUT", f"tickets/{record}", {"ticket": {"type": "incident", "problem_id": problem}}, who="agent")
+    problem = ticket(account, type="problem")
+    record, freed = opened(sink, uid).vendor_id, opened(sink, f"{uid}-2").vendor_id
+    assert read(sink, record)[0].problem == ""
+    for one in (record, freed):
+        done(account, "PUT", f"tickets/{one}", {"ticket": {"type": "incident", "problem_id": problem}}, who="agent")
     before = read(sink, record)[0]
+    assert before.problem == read(sink, freed)[0].problem == str(problem)
+    done(account, "PUT", f"tickets/{freed}", {"ticket": {"type": "question", "problem_id": None}}, who="agent")
+    assert read(sink, freed)[0].problem == ""
     solved = {"status": "solved", "comment": {"body": "The strike is over", "public": True}}
     done(account, "PUT", f"tickets/{problem}", {"ticket": solved}, who="agent")
     changed, comments = read(sink, record)
-    assert changed.status == "solved"
-    assert (comments[-1].comment.text, comments[-1].comment.automatic) == ("The strike is over", True)
+    assert (changed.status, changed.problem) == ("solved", str(problem))
+    copy = comments[-1].comment
+    assert (copy.text, copy.public, copy.automatic, copy.copied_from) == (
+        "The strike is over",
+        True,
+        False,
+        str(problem),
+    )
+    assert (copy.author.name, copy.author.role) == ("Alex Agent", "agent")
     assert changed.event_key != before.event_key
+    assert len(read(sink, freed)[1]) == 1
+
+
+def test_whose_record_it_is_now(account: Account, uid: str) -> None:
+    """Another requester is set singly and by a job, as the user of that account, made if need be."""
+    sink = account.sink()
+    records = [opened(sink, f"{uid}-{n}").vendor_id for n in range(5)]
+    ben = Identity(network="mastodon", id=f"ben-{uid}", display_name="Ben")
+    sink.deliver([fields(f"{uid}-0", records[0], key=f"{uid}-r0", requester=ben)])
+    rows = [fields(f"{uid}-{n}", records[n], key=f"{uid}-r{n}", requester=ben) for n in range(1, 5)]
+    assert all(isinstance(one, Accepted) for one in sink.deliver(rows))
+    finished(account, done(account, "GET", "job_statuses")["job_statuses"][0])
+    control(account, "settings", {"clock_ahead": 0})
+    people = {done(account, "GET", f"tickets/{record}")["ticket"]["requester_id"] for record in records}
+    (user_id,) = people
+    assert done(account, "GET", f"users/{user_id}")["user"]["external_id"] == f"mastodon:ben-{uid}"
 
 
 def test_custom_statuses_count_as_their_category(account: Account, uid: str) -> None:
@@ -108,8 +135,8 @@ def test_custom_statuses_count_as_their_category(account: Account, uid: str) -> 
     assert first.status == own["status_category"]
     done(account, "PUT", f"tickets/{record}", {"ticket": {"status": "new"}}, who="agent")
     sink.deliver([fields(uid, record, key=f"{uid}-s", status=own["status_category"])])
-    ticket = done(account, "GET", f"tickets/{record}")["ticket"]
-    assert (ticket["status"], ticket["custom_status_id"]) == (own["status_category"], own["id"])
+    made = done(account, "GET", f"tickets/{record}")["ticket"]
+    assert (made["status"], made["custom_status_id"]) == (own["status_category"], own["id"])
 
 
 def test_a_ticket_gets_type_brand_form_and_priority_by_the_settings(account: Account, uid: str) -> None:
@@ -132,12 +159,12 @@ def test_a_ticket_gets_type_brand_form_and_priority_by_the_settings(account: Acc
 
 
 def test_praise_makes_no_contact(account: Account, uid: str) -> None:
-    """Who only says thank you shares one user per network, and is named in the text; who asks becomes a contact."""
+    """Who only says thank you, and spam, share one user per network, named in the text; who asks becomes a contact."""
     sink = account.sink()
-    shared = [opened(sink, f"{uid}-{n}", view={"kind": "praise"}).vendor_id for n in range(2)]
+    shared = [opened(sink, f"{uid}-{kind}", view={"kind": kind}).vendor_id for kind in ("praise", "spam", "abuse")]
     asked = opened(sink, f"{uid}-q", view={"kind": "question"}).vendor_id
     people = [done(account, "GET", f"tickets/{record}")["ticket"]["requester_id"] for record in (*shared, asked)]
-    assert people[0] == people[1] != people[2]
+    assert people[0] == people[1] == people[2] != people[3]
     said = done(account, "GET", f"tickets/{shared[0]}/comments")["comments"][0]
     assert said["plain_body"].startswith("Anna Rossi writes:")
     assert said["author_id"] == people[0]

@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from zendesk_cases import HOUSE
 from zendesk_cases import Account as Sandbox
 
+from hub.sdk import House, SetupStep, in_language
 from plugins.sinks.zendesk.mapping import Account, check
 from plugins.sinks.zendesk.sandbox.furniture import (
     BRAND_ID,
@@ -18,6 +20,7 @@ from plugins.sinks.zendesk.sandbox.furniture import (
     REASON_FIELD_ID,
 )
 from plugins.sinks.zendesk.settings import ZendeskSettings
+from plugins.sinks.zendesk.sink import ZendeskSink
 
 
 def field(number: int, kind: str = "text", **more: Any) -> dict[str, Any]:
@@ -56,9 +59,11 @@ ACCOUNT = Account(
 )
 
 
-def problems(account: Account = ACCOUNT, groups: tuple[str, ...] = (), **settings: Any) -> list[str]:
-    """What the check says to these settings."""
-    return check(ZendeskSettings(subdomain="acme", client_id="c", **settings), account, groups=groups)
+def problems(account: Account = ACCOUNT, house: House | None = None, **settings: Any) -> list[str]:
+    """What the check says to these settings; both languages name the setting."""
+    found = check(ZendeskSettings(subdomain="acme", client_id="c", **settings), account, house or House())
+    assert all(one.told.it.startswith(f"{one.setting}: ") and one.told.it != one.told.en for one in found)
+    return [one.told.en for one in found]
 
 
 def test_settings_that_fit_have_no_problem() -> None:
@@ -73,7 +78,7 @@ def test_settings_that_fit_have_no_problem() -> None:
         "ticket_types": {"question": "question"},
         "assign": "group",
     }
-    assert problems(groups=("support", "50"), **fitting) == []
+    assert problems(house=House(groups=("support", "50")), **fitting) == []
 
 
 @pytest.mark.parametrize(
@@ -86,6 +91,12 @@ def test_settings_that_fit_have_no_problem() -> None:
         ({"field_ids": {"order": 9}}, "field_ids.order", "of the type tickettype"),
         ({"permalink_field": 5}, "permalink_field", "of the type integer; it must be one of text, textarea"),
         ({"proof_field": 7}, "proof_field", "there is no ticket field 7"),
+        ({"category_field": 7}, "category_field", "there is no ticket field 7"),
+        ({"category_field": 5}, "category_field", "of the type integer; it must be one of tagger, text"),
+        ({"deadline_field": 2}, "deadline_field", "of the type tagger; it must be one of date, text"),
+        ({"deadline_field": 4}, "deadline_field", "not on the form 'Usual' (20), so agents do not see it; add"),
+        ({"state_field": 5}, "state_field", "of the type integer; it must be one of tagger, text"),
+        ({"state_field": 2}, "state_field", "no value for: Published, Not published, Not known. Add values of these"),
         ({"ticket_form_id": 29}, "ticket_form_id", "there is no form 29; there are: 'Usual' (20), 'Social' (21)"),
         ({"ticket_form_id": 22}, "ticket_form_id", "'Old' (22) is not active"),
         ({"ticket_form_id": 21, "brand_id": 30}, "ticket_form_id", "is not for the brand 30; add it"),
@@ -111,9 +122,19 @@ def test_a_field_on_the_chosen_form_is_fine() -> None:
 
 def test_a_group_that_does_not_exist_is_told() -> None:
     """Only where the group is set at all."""
-    (told,) = problems(groups=("Support", "Billing"), assign="group")
+    (told,) = problems(house=House(groups=("Support", "Billing")), assign="group")
     assert told.startswith("assign: there is no group 'Billing'; create it or correct teams.toml")
-    assert problems(groups=("Billing",), assign="fields") == []
+    assert problems(house=House(groups=("Billing",)), assign="fields") == []
+
+
+def test_a_category_without_a_value_in_the_field_is_told() -> None:
+    """By tag, by our own tag or by what people read, in either language: what none of them names is lacking."""
+    options = [{"name": "Consegna", "value": "reason_1"}, {"name": "Else", "value": "other"}]
+    account = replace(ACCOUNT, fields=[field(2, "tagger", custom_field_options=options)])
+    (told,) = problems(account, HOUSE, category_field=2)
+    assert told.startswith("category_field: the field 'Field 2' (2) has no value for: VAT invoice. Add")
+    options.append({"name": "x", "value": "sch_category_vat_invoice"})
+    assert problems(account, HOUSE, category_field=2) == []
 
 
 def test_types_need_the_field() -> None:
@@ -123,29 +144,39 @@ def test_types_need_the_field() -> None:
     assert told.startswith("ticket_types: ")
 
 
+def settings_steps(sink: ZendeskSink) -> list[SetupStep]:
+    """The steps of a plan that tell of settings."""
+    return [step for step in sink.plan_setup("") if in_language(step.title, "en").startswith("setting")]
+
+
 def test_an_account_s_plan_tells_what_does_not_fit(account: Sandbox) -> None:
     """Through the API: good settings give no step, bad ones one step of a person each."""
     good = account.sink(
+        house=House(groups=("Support",)),
+        assign="group",
         field_ids={"order": ORDER_FIELD_ID},
         brand_id=BRAND_ID,
         ticket_form_id=FORM_ID,
         custom_statuses={"hold": COURIER_STATUS_ID},
         ticket_types={"question": "question"},
     )
-    assert [step for step in good.plan_setup("") if step.title.startswith("setting")] == []
+    assert settings_steps(good) == []
     bad = account.sink(
+        house=House(groups=("Nobody",)),
+        assign="group",
         field_ids={"reason": REASON_FIELD_ID, "callback": CALLBACK_FIELD_ID, "gone": 1},
         brand_id=2,
         ticket_form_id=3,
         custom_statuses={"solved": COURIER_STATUS_ID},
     )
-    steps = [step for step in bad.plan_setup("") if step.title.startswith("setting")]
+    steps = settings_steps(bad)
     assert {(step.state, step.by) for step in steps} == {("missing", "person")}
-    assert [step.title.split()[1] for step in steps] == [
+    assert [in_language(step.title, "en").split()[1] for step in steps] == [
         "brand_id",
         "ticket_form_id",
         "field_ids.reason",
         "field_ids.callback",
         "field_ids.gone",
         "custom_statuses.solved",
+        "assign",
     ]

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from zendesk_cases import ANNA, TOKEN, ticket, vendor_settings
 
 import plugins.sinks.zendesk as plugin
-from hub.sdk import Agent, CommentSeen, Proof, Said
+from hub.sdk import Agent, Comment, CommentSeen, Proof, Said
 from plugins.sinks.zendesk import payloads
-from plugins.sinks.zendesk.outgoing import tag_of
 from plugins.sinks.zendesk.redaction import blackened, is_black
 from plugins.sinks.zendesk.settings import ZendeskSettings
+from plugins.sinks.zendesk.ticket_fields import tag_of
 from plugins.sinks.zendesk.wording import _TEXTS, comment_text, proof_text
 
 
@@ -59,6 +59,41 @@ def test_who_is_human(via: dict[str, Any], automatic: bool) -> None:
     """What rules, merges and bots write is automatic, wherever the via stands; what people write is not."""
     assert only([audit(said(), via=via)]).comment.automatic is automatic
     assert only([audit(said(via=via), via={"channel": "web"})]).comment.automatic is automatic
+
+
+def solved_by(problem: dict[str, Any], role: str, **event: Any) -> Comment:
+    """What an incident's audit says when its problem 5 was solved, as far as ``problem`` tells."""
+    told = [audit(said(**event), via={"channel": "system", "source": problem})]
+    [seen] = payloads.comments_seen("7", told, lambda user: Agent(id=user, role=role), problem="5")
+    return seen.comment
+
+
+@pytest.mark.parametrize(
+    ("problem", "role", "event", "copied_from"),
+    [
+        ({"rel": "problem", "from": {"ticket_id": 4}}, "agent", {}, "4"),
+        ({"rel": "problem", "from": {}}, "admin", {}, "5"),
+        ({"rel": "problem"}, "other:admin", {}, ""),
+        ({"rel": "problem"}, "end-user", {}, ""),
+        ({"rel": "problem"}, "system", {}, ""),
+        ({"rel": "problem"}, "agent", {"via": {"channel": "rule", "source": {"rel": "trigger"}}}, ""),
+        ({"rel": "tomorrow"}, "agent", {}, ""),
+    ],
+)
+def test_a_copy_of_an_agents_words(problem: dict[str, Any], role: str, event: dict[str, Any], copied_from: str) -> None:
+    """The problem it comes from is named by the via, else by the ticket; of anybody but a person who may speak it is
+    automatic, as is what the system writes for reasons we do not know."""
+    comment = solved_by(problem, role, **event)
+    assert (comment.copied_from, comment.automatic) == (copied_from, not copied_from)
+
+
+def test_a_copy_is_not_our_own_word() -> None:
+    """Our key in the audit that solved the problem does not make the copy an echo."""
+    keyed = audit(
+        said(), via={"channel": "system", "source": {"rel": "problem"}}, metadata={"custom": {"hub_key": "k"}}
+    )
+    [seen] = payloads.comments_seen("7", [keyed], agent, problem="5")
+    assert (seen.comment.copied_from, seen.comment.origin) == ("5", "")
 
 
 def test_a_triggers_comment_in_our_own_update_is_not_ours() -> None:
@@ -112,6 +147,8 @@ def test_nulls_everywhere_are_survived() -> None:
     """Every property of the API may be null: the readers give empty values, not exceptions."""
     record = payloads.record_changed({"id": 1, "status": None, "tags": None, "updated_at": None}, agent, str)
     assert (record.record_id, record.status, record.priority, record.tags) == ("1", None, None, None)
+    assert (record.category, record.problem) == (None, None)
+    assert payloads.record_changed({"id": 1, "problem_id": None}, agent, str).problem == ""
     nothing = audit(said(html_body=None, public=None, attachments=None, via=None), metadata=None, via=None)
     comment = only([nothing]).comment
     assert (comment.text, comment.public, comment.automatic, comment.origin) == ("", False, False, "")
@@ -137,6 +174,7 @@ def test_an_unknown_status_is_kept_beside() -> None:
         ({"webhook_secrets": ["a", "b", "c"]}, (), "webhook_secrets"),
         ({"assign": "always"}, (), "assign"),
         ({"poll_every": 1}, (), "poll_every"),
+        ({"poll_every": 11}, (), "poll_every must be at least 12"),
         ({"email": "nope"}, (), "must be an e-mail address"),
         ({"human_roles": ["agent", "end-user"]}, (), 'may only name "agent" and "admin"'),
         ({"human_roles": []}, (), 'may only name "agent" and "admin"'),
@@ -208,3 +246,29 @@ def test_the_readmes_example_is_a_valid_configuration() -> None:
     for name in ("mode",):
         block.pop(name, None)
     assert ZendeskSettings(**block).origin == "https://acme.zendesk.com"
+
+
+def test_a_redaction_is_told_once_more_and_each_further_one_again() -> None:
+    """The comment's own key stays as it was, or a redaction would pass for what is known; the file is gone."""
+    black = said(
+        html_body="<p>my pin is \u2587\u2587</p>", attachments=[{"content_url": "u", "file_name": "redacted.txt"}]
+    )
+    redactions = [
+        {"id": 8, "type": "CommentRedactionEvent", "comment_id": 1},
+        {"id": 9, "type": "AttachmentRedactionEvent", "attachment_id": 4, "comment_id": "1"},
+    ]
+    seen = payloads.comments_seen("7", [audit(black, said(2)), audit(redactions[0])], agent)
+    keys = ["comment:1:public", "comment:1:public:redacted:8", "comment:2:public"]
+    assert [one.event_key for one in seen] == keys
+    assert [one.comment.redacted for one in seen] == [True, True, False]
+    assert [one.comment.attachments for one in seen[:2]] == [(), ()]
+    again = payloads.comments_seen("7", [audit(black), *map(audit, redactions)], agent)
+    assert [one.event_key for one in again] == ["comment:1:public", "comment:1:public:redacted:9"]
+
+
+def test_a_note_made_public_and_redacted_keeps_its_order() -> None:
+    """What it was first is told first: nobody publishes an old note because it was redacted."""
+    change = {"id": 6, "type": "CommentPrivacyChange", "comment_id": 1, "public": True}
+    redaction = {"id": 8, "type": "CommentRedactionEvent", "comment_id": 1}
+    seen = payloads.comments_seen("7", [audit(said(public=False)), audit(change), audit(redaction)], agent)
+    assert [one.event_key.removeprefix("comment:1:") for one in seen] == ["private", "public", "public:redacted:8"]

@@ -343,14 +343,18 @@ def test_redaction_leaves_nothing_legible(account: Account, uid: str) -> None:
     assert isinstance(sink.deliver([delivery])[0], Receipt)
     text = next(row for row in account.sandbox.records() if row.id == receipt.vendor_id).comments[0].text
     assert not any(letter.isalnum() for letter in text)
+    told = [one for one in read(sink, receipt.vendor_id)[1] if one.comment.id == receipt.comment_id]
+    assert [one.comment.redacted for one in told] == [True, True]
+    assert told[1].event_key.startswith(f"{told[0].event_key}:redacted:")
     missing = body.model_copy(update={"comment_id": "1"})
     result = sink.deliver([Delivery(key="x", body=missing)])[0]
     assert isinstance(result, Failure)
     assert isinstance(result.error, Refused)
 
 
-def test_an_end_user_cannot_be_the_hubs_account(account: Account) -> None:
-    """A Zendesk that does not exist and a stranger's answer are told apart, in words."""
+def test_who_cannot_answer_cannot_be_the_hubs_account(account: Account) -> None:
+    """A Zendesk that does not exist, a stranger's answer and agents who write internal notes only are told apart, in
+    words."""
     sink = account.sink()
     account.fault("GET", "/api/v2/users/me.json", "status", status=200, body={"user": {"id": None, "role": "end-user"}})
     with pytest.raises(AuthenticationFailed, match="stranger"):
@@ -358,6 +362,20 @@ def test_an_end_user_cannot_be_the_hubs_account(account: Account) -> None:
     account.fault("GET", "/api/v2/users/me.json", "status", status=200, body={"user": {"id": 5, "role": "end-user"}})
     with pytest.raises(ConfigurationError, match="agent or admin"):
         sink.check_connection()
+    for limits, words in (
+        ({"role_type": 1}, "light agent"),
+        ({"role_type": 2}, "chat agent"),
+        ({"role_type": 3}, "contributor"),
+        ({"role_type": None, "chat_only": True}, "chat agent"),
+        ({"role_type": 0, "only_private_comments": True}, "agent for internal notes only"),
+    ):
+        user = {"id": 5, "role": "agent", **limits}
+        account.fault("GET", "/api/v2/users/me.json", "status", status=200, body={"user": user})
+        with pytest.raises(ConfigurationError, match=f"{words} and cannot comment in public; give it the role Admin"):
+            sink.check_connection()
+    admin = {"id": 5, "role": "admin", "role_type": 4, "chat_only": False, "only_private_comments": False}
+    account.fault("GET", "/api/v2/users/me.json", "status", status=200, body={"user": admin})
+    assert sink.check_connection().details["role"] == "admin"
     account.fault("GET", "/api/v2/users/me.json", "status", status=404, body="No help desk at acme.zendesk.com")
     with pytest.raises(ConfigurationError, match="there is no Zendesk"):
         sink.check_connection()

@@ -33,7 +33,7 @@ def test_an_agent_merges_on_the_screen(account: Account) -> None:
 
 
 def test_solving_a_problem_solves_its_incidents(account: Account) -> None:
-    """With the problem's public comment, by a via that says so; only a problem may have incidents."""
+    """With the problem's public comment, as its author's, by a via that says so; only a problem may have incidents."""
     problem, incident = ticket(account, type="problem"), ticket(account, type="incident")
     other = ticket(account)
     link = {"ticket": {"problem_id": other}}
@@ -41,12 +41,15 @@ def test_solving_a_problem_solves_its_incidents(account: Account) -> None:
     done(account, "PUT", f"tickets/{incident}", {"ticket": {"problem_id": problem}})
     assert [t["id"] for t in done(account, "GET", f"tickets/{problem}/incidents")["tickets"]] == [incident]
     assert done(account, "GET", f"tickets/{problem}")["ticket"]["has_incidents"] is True
-    solved = {"status": "solved", "comment": {"body": "The strike is over", "public": True}}
-    done(account, "PUT", f"tickets/{problem}", {"ticket": solved}, who="agent")
+    agent = control(account, "accounts", {}, "GET")["agent"]["id"]
+    solved = {"status": "solved", "comment": {"body": "The strike is over", "public": True, "author_id": int(agent)}}
+    done(account, "PUT", f"tickets/{problem}", {"ticket": solved})
     assert done(account, "GET", f"tickets/{incident}")["ticket"]["status"] == "solved"
     audit = done(account, "GET", f"tickets/{incident}/audits")["audits"][-1]
-    assert audit["via"]["source"]["rel"] == "problem"
-    assert audit["events"][0]["plain_body"] == "The strike is over"
+    source = audit["via"]["source"]
+    assert (source["rel"], source["from"]["ticket_id"]) == ("problem", problem)
+    said = audit["events"][0]
+    assert (said["plain_body"], str(said["author_id"])) == ("The strike is over", agent)
 
 
 def test_a_closed_ticket_has_follow_ups_only(account: Account) -> None:
@@ -99,6 +102,27 @@ def test_a_dropdown_sets_its_options_tag(account: Account) -> None:
     assert done(account, "PUT", f"tickets/{number}", change)["ticket"]["tags"] == sorted(["kept", two])
     wrong = {"ticket": {"custom_fields": [{"id": tagger["id"], "value": "nonsense"}]}}
     assert call(account, "PUT", f"tickets/{number}", wrong).status_code == 422
+
+
+def test_a_tag_chooses_its_option(account: Account) -> None:
+    """The other way round: the later tag of a dropdown stays alone, without one the field is empty; a tag belongs to
+    one option of the account."""
+    fields = done(account, "GET", "ticket_fields")["ticket_fields"]
+    tagger = next(field for field in fields if field["type"] == "tagger")
+    one, two, *_ = (option["value"] for option in tagger["custom_field_options"])
+    number = ticket(account, tags=["kept", one])
+
+    def shown() -> tuple[str | None, list[str]]:
+        made = done(account, "GET", f"tickets/{number}")["ticket"]
+        return next(row["value"] for row in made["custom_fields"] if row["id"] == tagger["id"]), made["tags"]
+
+    assert shown() == (one, sorted(["kept", one]))
+    done(account, "PUT", f"tickets/{number}", {"ticket": {"additional_tags": [two]}})
+    assert shown() == (two, sorted(["kept", two]))
+    done(account, "PUT", f"tickets/{number}", {"ticket": {"tags": ["kept"]}})
+    assert shown() == (None, ["kept"])
+    field = {"type": "tagger", "title": "Second", "custom_field_options": [{"name": "One", "value": one}]}
+    assert call(account, "POST", "ticket_fields", {"ticket_field": field}).status_code == 422
 
 
 def test_a_late_safe_update_is_a_conflict(account: Account) -> None:

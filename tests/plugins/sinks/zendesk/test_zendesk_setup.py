@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from zendesk_cases import Account, make_sink, opened, running_sandbox
+from zendesk_cases import HOUSE, Account, fields, make_sink, opened, read, running_sandbox
 from zendesk_consent import connected
 
-from hub.sdk import ConfigurationError, SetupStep, SignatureRejected, TemporaryFailure, WebhookRequest
+from hub.sdk import (
+    ConfigurationError,
+    SetupStep,
+    SignatureRejected,
+    TemporaryFailure,
+    WebhookRequest,
+    Words,
+    in_language,
+)
 from hub.sdk.commands import COMMANDS
 from hub.testing.rig import MemoryVault
 from plugins.sinks.zendesk.furniture import EVENTS
@@ -75,13 +83,18 @@ def vault() -> MemoryVault:
 def sink_of(account: Account, vault: MemoryVault, **more: Any) -> ZendeskSink:
     """A sink with an API token, at a hub with a public address."""
     settings = account.sandbox.connection_settings(webhook_url="") | {"webhook_secrets": []}
-    public_url = more.pop("public_url", "https://hub.example.com")
-    return make_sink(settings | more, vault=vault, public_url=public_url)
+    public_url, house = more.pop("public_url", "https://hub.example.com"), more.pop("house", None)
+    return make_sink(settings | more, vault=vault, public_url=public_url, house=house)
+
+
+def title(step: SetupStep) -> str:
+    """A step's title."""
+    return in_language(step.title, "en")
 
 
 def missing(steps: Any) -> list[str]:
     """The titles of what is missing."""
-    return [step.title for step in steps if isinstance(step, SetupStep) and step.state == "missing"]
+    return [title(step) for step in steps if isinstance(step, SetupStep) and step.state == "missing"]
 
 
 def signed(secret: str, body: bytes = b'{"ticket_id": "7"}') -> WebhookRequest:
@@ -105,6 +118,9 @@ def test_planning_only_reads(account: Account, admin: Admin, vault: MemoryVault)
     assert len([title for title in titles if title.startswith("macro ")]) == len(COMMANDS) - 1
     assert {"ticket field Customer's post", "view Social: to answer", "view Social: drafts waiting"} <= set(titles)
     assert all(step.by == "hub" for step in steps)
+    assert all(isinstance(step.title, Words) and step.title.en != step.title.it for step in steps)
+    stay = {title(step) for step in steps if "values stay" in in_language(step.stays, "en")}
+    assert stay == {"ticket field Customer's post", "ticket field Published answer"}
     assert admin.everything() == before
     assert not vault.values
 
@@ -134,16 +150,16 @@ def test_applying_twice_makes_nothing_twice(account: Account, admin: Admin, vaul
     assert again.apply_setup(HERE) == first == again.plan_setup(HERE)
     assert admin.everything() == there
     assert vault.values == kept
-    assert [step.title for step in first if step.by == "hub" and step.state != "done"] == []
+    assert [title(step) for step in first if step.by == "hub" and step.state != "done"] == []
 
 
 def test_the_macros_are_the_commands(account: Account, admin: Admin, vault: MemoryVault) -> None:
-    """One per command in the agents' language, one per category, each adds its tag and touches nothing else."""
-    sink_of(account, vault, agent_language="it", categories=["Consegna", "Fattura IVA"]).apply_setup(HERE)
+    """One per command in the hub's language, one per category of its, each adds its tag and touches nothing else."""
+    sink_of(account, vault, house=HOUSE.model_copy(update={"language": "it"})).apply_setup(HERE)
     macros = {row["title"]: row["actions"] for row in admin.ours("macros")}
     assert macros["Social care::Invia la bozza"] == [{"field": "current_tags", "value": "sch-send"}]
     assert macros["Social care::Altra categoria::Fattura IVA"] == [
-        {"field": "current_tags", "value": "sch-category-fattura-iva"}
+        {"field": "current_tags", "value": "sch-category-vat_invoice"}
     ]
     assert len(macros) == len(COMMANDS) - 1 + 2
 
@@ -209,7 +225,7 @@ def test_what_we_did_not_make_is_never_touched(account: Account, admin: Admin, v
     sibling.apply_setup(HERE + "-2")
     with_sibling = admin.everything()
     sink = sink_of(account, vault)
-    (told,) = [step for step in sink.plan_setup(HERE) if "another webhook" in step.title]
+    (told,) = [step for step in sink.plan_setup(HERE) if "another webhook" in title(step)]
     assert (told.state, told.by) == ("unknown", "person")
     sink.apply_setup(HERE)
     assert len(admin.ours("webhooks")) == 2
@@ -237,7 +253,7 @@ def test_removing_takes_back_ours_and_keeps_the_fields_values(
     assert list(sink.remove_setup()) == []
     sink.apply_setup(HERE)
     left = sink.remove_setup()
-    assert [step.title for step in left] == [
+    assert [title(step) for step in left] == [
         "field Customer's post (switched off)",
         "field Published answer (switched off)",
     ]
@@ -278,8 +294,8 @@ def test_with_the_least_scopes_the_rest_is_a_person_s(account: Account, admin: A
     sink = connected(account, vault, public_url="https://hub.example.com")
     steps = sink.apply_setup(HERE)
     by_person = [step for step in steps if step.by == "person"]
-    assert [step.title.split()[0] for step in by_person] == ["ticket", "ticket", "view", "view"]
-    assert all("ask_write = true" in step.instructions for step in by_person)
+    assert [title(step).split()[0] for step in by_person] == ["ticket", "ticket", "view", "view"]
+    assert all("ask_write = true" in in_language(step.instructions, "it") for step in by_person)
     assert not [step for step in steps if step.by == "hub" and step.state != "done"]
     assert admin.ours("views") == admin.ours("ticket_fields") == []
     conditions = [
@@ -292,7 +308,7 @@ def test_with_the_least_scopes_the_rest_is_a_person_s(account: Account, admin: A
     assert not [step for step in wide.apply_setup(HERE) if step.state != "done" and step.by == "hub"]
     assert len(admin.ours("views")) == 2
     left = connected(account, vault, public_url="https://hub.example.com").remove_setup()
-    assert [step.title.split()[0] for step in left] == ["field", "field", "view", "view"]
+    assert [title(step).split()[0] for step in left] == ["field", "field", "view", "view"]
     assert admin.ours("webhooks") == admin.ours("macros") == []
 
 
@@ -323,9 +339,9 @@ def test_a_lost_answer_makes_nothing_twice(account: Account, admin: Admin, vault
 def test_without_a_public_address_no_webhook_is_made(account: Account, admin: Admin, vault: MemoryVault) -> None:
     """The plan says what that means; what was made is found again by the number in the vault."""
     sink = sink_of(account, vault, public_url="")
-    (step,) = [step for step in sink.apply_setup("") if "webhook" in step.title]
+    (step,) = [step for step in sink.apply_setup("") if "webhook" in title(step)]
     assert (step.state, step.by) == ("unknown", "person")
-    assert "public_url" in step.instructions
+    assert "public_url" in in_language(step.instructions, "en")
     assert admin.every("webhooks") == []
     macros = len(admin.ours("macros"))
     sink_of(account, vault, public_url="").apply_setup("")
@@ -338,6 +354,67 @@ def test_a_new_address_moves_the_webhook(account: Account, admin: Admin, vault: 
     moved = sink_of(account, vault, public_url="https://new.example.com")
     moved.apply_setup("https://new.example.com/hooks/acme-zendesk")
     assert [row["endpoint"] for row in admin.every("webhooks")] == ["https://new.example.com/hooks/acme-zendesk"]
+
+
+def test_a_category_field_is_made_where_it_is_wished(account: Account, admin: Admin, vault: MemoryVault) -> None:
+    """A dropdown whose tags are ours for the category, filled in and read; a new category is added to it, and what
+    people added stays."""
+    sink_of(account, vault, house=HOUSE).apply_setup(HERE)
+    assert not [row for row in admin.ours("ticket_fields") if row["title"] == "Category"]
+    wished = {"house": HOUSE, "make_category_field": True}
+    sink_of(account, vault, **wished).apply_setup(HERE)
+    (field,) = [row for row in admin.ours("ticket_fields") if row["title"] == "Category"]
+    options = [(row["name"], row["value"]) for row in field["custom_field_options"]]
+    ours = [("Delivery", "sch_category_delivery"), ("VAT invoice", "sch_category_vat_invoice")]
+    assert (field["type"], options) == ("tagger", ours)
+    sink = sink_of(account, vault, **wished)
+    record = opened(sink, "sch-category-1", view={"category": "delivery"}).vendor_id
+    sink.deliver([fields("sch-category-1", record, key="k", category="vat_invoice")])
+    made = admin.call("GET", f"tickets/{record}.json")["ticket"]
+    assert [row["value"] for row in made["custom_fields"] if row["id"] == field["id"]] == ["sch_category_vat_invoice"]
+    assert [tag for tag in made["tags"] if "category" in tag] == ["sch_category_vat_invoice"]
+    assert read(sink, record)[0].category == "vat_invoice"
+    kept = [*field["custom_field_options"], {"name": "Fairs", "value": "fairs"}]
+    change = {"ticket_field": {"custom_field_options": kept[1:]}}
+    admin.call("PUT", f"ticket_fields/{field['id']}", change)
+    assert "ticket field Category" in missing(sink.plan_setup(HERE))
+    sink.apply_setup(HERE)
+    mended = admin.call("GET", f"ticket_fields/{field['id']}")["ticket_field"]["custom_field_options"]
+    assert [row["value"] for row in mended] == ["sch_category_vat_invoice", "fairs", "sch_category_delivery"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (
+            422,
+            {"errors": [{"code": "LimitExceeded", "title": "Too many webhooks", "detail": "A trial has  ten."}]},
+            ["(422)", "Too many webhooks; A trial has ten."],
+        ),
+        (
+            422,
+            {
+                "error": "RecordInvalid",
+                "description": "Record validation errors",
+                "details": {"name": [{"description": "Name: has already been taken"}]},
+            },
+            ["(422 RecordInvalid: name)", "Record validation errors; Name: has already been taken"],
+        ),
+        (403, {"error": "Forbidden"}, ["(403 Forbidden)", "our account must be an admin"]),
+    ],
+)
+def test_a_refusal_is_told_in_zendesks_words(
+    account: Account, vault: MemoryVault, status: int, body: Any, told: list[str]
+) -> None:
+    """A trial's limit of ten webhooks is no matter of rights; only a 403 is."""
+    account.fault("POST", "/api/v2/webhooks", "status", status=status, body=body)
+    with pytest.raises(ConfigurationError) as refused:
+        sink_of(account, vault).apply_setup(HERE)
+    start, end = told
+    assert refused.value.summary == (
+        f"Zendesk does not make or change the webhook that tells the hub of changes, and its signing secret (Zendesk "
+        f"refuses it {start}); {end}"
+    )
 
 
 def test_an_agent_s_account_cannot_set_up(account: Account, vault: MemoryVault) -> None:

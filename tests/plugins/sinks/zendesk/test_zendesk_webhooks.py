@@ -107,7 +107,7 @@ def test_a_signed_time_that_is_no_time_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["ticket.created", "ticket.comment_added", "ticket.status_changed", "ticket.new_thing"]
+    "kind", ["ticket.created", "ticket.comment_added", "ticket.problem_link_changed", "ticket.new_thing"]
 )
 def test_every_ticket_event_is_a_hint(kind: str) -> None:
     """Whatever happened to the ticket, the hub reads it; the event's id removes repetitions."""

@@ -18,9 +18,11 @@ import requests
 
 from hub.sdk import (
     AddComment,
+    CategoryName,
     CommentSeen,
     Delivery,
     Hint,
+    House,
     HttpSession,
     Identity,
     OpenTicket,
@@ -30,6 +32,7 @@ from hub.sdk import (
     TicketView,
     Toolbox,
     UpdateFields,
+    Words,
 )
 from hub.testing.rig import MemoryVault
 from plugins.sinks.zendesk.sandbox import ZendeskSandbox
@@ -40,6 +43,13 @@ DESCRIPTION = DATA / "helpdesk" / "zendesk-oas" / "openapi-src.yaml"
 RECORDED = DATA / "helpdesk" / "go-zendesk-fixtures" / "fixture"
 ANNA = Identity(network="mastodon", id="7", handle="anna", display_name="Anna Rossi")
 TOKEN = "sesame-token"
+HOUSE = House(
+    categories=(
+        CategoryName(name="delivery", label=Words(en="Delivery", it="Consegna")),
+        CategoryName(name="vat_invoice", label=Words(en="VAT invoice", it="Fattura IVA")),
+    ),
+)
+"""A hub with two categories."""
 
 
 def make_sink(
@@ -49,6 +59,7 @@ def make_sink(
     now: Any = None,
     vault: MemoryVault | None = None,
     public_url: str = "",
+    house: House | None = None,
 ) -> ZendeskSink:
     """A connector as the hub would make it."""
     toolbox = Toolbox(
@@ -58,6 +69,7 @@ def make_sink(
         now=now or (lambda: datetime.now(UTC)),
         log=logging.LoggerAdapter(logging.getLogger("test.zendesk")),
         public_url=public_url,
+        house=house or House(),
     )
     return ZendeskSink(ZendeskSink.Settings(**settings), toolbox)
 
@@ -100,10 +112,12 @@ class Account:
         self.http = http
         self.url = sandbox.base_url
 
-    def sink(self, *, timeout: tuple[float, float] = (2, 5), **more: Any) -> ZendeskSink:
+    def sink(
+        self, *, timeout: tuple[float, float] = (2, 5), house: House | None = None, now: Any = None, **more: Any
+    ) -> ZendeskSink:
         """A connector to it."""
         settings = self.sandbox.connection_settings(webhook_url="") | more
-        return make_sink(settings, timeout=timeout)
+        return make_sink(settings, timeout=timeout, house=house, now=now)
 
     def fault(self, method: str, path: str, kind: str, *, count: int = 1, **options: Any) -> None:
         """The next ``count`` such calls go wrong."""

@@ -49,7 +49,7 @@ def finished(account: Account, job: Json) -> Json:
     """A job's status once it is over."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        status: Json = done(account, "GET", f"job_statuses/{job['job_status']['id']}")["job_status"]
+        status: Json = done(account, "GET", f"job_statuses/{job.get('job_status', job)['id']}")["job_status"]
         if status["status"] in ("completed", "failed"):
             return status
         settings(account, clock_ahead=2)

@@ -163,6 +163,7 @@ class BlueskyVendor(NetworkVendor):
     def upload_blob(self, request: requests.PreparedRequest, _: str) -> dict[str, Any]:
         content = request.body
         assert isinstance(content, bytes)
+        assert int(request.headers["Content-Length"]) == len(content)
         link = "bafkrei" + base64.b32encode(hashlib.sha256(content).digest()).decode().lower().rstrip("=")
         self.blobs[link] = content
         ref = {"$type": "blob", "ref": {"$link": link}}

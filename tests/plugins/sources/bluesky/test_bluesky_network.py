@@ -151,8 +151,8 @@ def sent(source: BlueskySource, delivery: Delivery) -> Receipt | ConnectorError:
 
 def test_pictures_go_out(brand: Brand, source: BlueskySource) -> None:
     """A real server takes them, and the AppView shows them under the customer's post."""
-    media = Media(picture("PNG", (64, 48)), "image/png", "map.png")
-    toolbox = dataclasses.replace(source.toolbox, fetch_media=lambda url, *, max_bytes: media)
+    fetch = lambda url, *, max_bytes: Media.of(picture("PNG", (64, 48)), "image/png", "map.png")  # noqa: E731
+    toolbox = dataclasses.replace(source.toolbox, fetch_media=fetch)
     source = BlueskySource(source.settings, toolbox)
     carla = Person("carla")
     first = carla.say("where?", brand)

@@ -42,6 +42,7 @@ class Filing(Rig):
     """A connector with the other side's files, each of which takes ``slow`` seconds."""
 
     slow = 0.0
+    last: Media
 
     def toolbox(self) -> Toolbox:
         return dataclasses.replace(super().toolbox(), fetch_media=self.fetch)
@@ -49,7 +50,8 @@ class Filing(Rig):
     def fetch(self, url: str, *, max_bytes: int) -> Media:
         assert max_bytes == 2_000_000
         self.clock.advance(timedelta(seconds=self.slow))
-        return Media(PICTURES[url], "application/octet-stream", "")
+        self.last = Media.of(PICTURES[url], "application/octet-stream", "")
+        return self.last
 
 
 @pytest.fixture
@@ -139,11 +141,12 @@ def test_another_record_under_the_key_is_not_the_answer(rig: Filing, vendor: Blu
 
 
 def test_what_is_no_picture_stops_the_answer(rig: Filing, vendor: BlueskyVendor) -> None:
-    """By its bytes, whatever it is called."""
+    """By its bytes, whatever it is called; and it is closed."""
     error = deliver(rig, answer(vendor.customer_posts("where?"), attachments=(PAPER,)))
     assert isinstance(error, Refused)
     assert "paper.png" in str(error)
     assert vendor.company_posts() == []
+    assert rig.last.file.closed
 
 
 @pytest.mark.parametrize(
@@ -190,10 +193,10 @@ def test_slow_pictures_do_not_hold_the_sender(rig: Filing, vendor: BlueskyVendor
 def test_the_shape_is_read(kind: str) -> None:
     """Whatever stands before it; half a file has none."""
     content = picture(kind, (321, 45))
-    assert dimensions(Media(content, "", "")) == (321, 45)
-    assert dimensions(Media(content[:8], "", "")) is None
+    assert dimensions(Media.of(content, "", "")) == (321, 45)
+    assert dimensions(Media.of(content[:8], "", "")) is None
 
 
 def test_webp_has_no_shape_and_is_taken() -> None:
     """Its header has four forms: apps find out by themselves."""
-    assert dimensions(Media(picture("WEBP"), "", "")) is None
+    assert dimensions(Media.of(picture("WEBP"), "", "")) is None

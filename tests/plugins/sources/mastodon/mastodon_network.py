@@ -150,6 +150,7 @@ class MastodonNetwork(NetworkVendor):
 
     def _upload(self, request: requests.PreparedRequest) -> requests.Response:
         assert isinstance(request.body, bytes)
+        assert int(request.headers["Content-Length"]) == len(request.body)
         head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
         parts = {part.get_param("name", header="content-disposition"): part for part in _parts(head + request.body)}
         file = parts["file"]

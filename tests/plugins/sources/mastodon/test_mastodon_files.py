@@ -43,6 +43,7 @@ class Filing(Rig):
     """A connector with the other side's files: each is its own ref as bytes, and takes ``slow`` seconds."""
 
     slow = 0.0
+    last: Media
 
     def toolbox(self) -> Toolbox:
         return dataclasses.replace(super().toolbox(), fetch_media=self.fetch)
@@ -51,7 +52,8 @@ class Filing(Rig):
         self.clock.advance(timedelta(seconds=self.slow))
         if max_bytes < len(url):
             raise Refused("too large")
-        return Media(url.encode(), TYPES[url[-1]], "")
+        self.last = Media.of(url.encode(), TYPES[url[-1]], "")
+        return self.last
 
 
 @pytest.fixture
@@ -97,13 +99,14 @@ def uploads(rig: Rig) -> int:
 
 
 def test_files_stand_in_the_post_with_their_descriptions(rig: Filing, network: MastodonNetwork) -> None:
-    """Both pictures in their order, named, typed and described; nothing stays in the vault."""
+    """Both pictures in their order, named, typed and described; nothing stays in the vault, and no file stays open."""
     assert isinstance(deliver(rig, answer(network, MAP, BOX)), Receipt)
     assert published(network) == [
         [("map.png", "image/png", b"hub-media:desk/1"), ("a box.jpg", "image/jpeg", b"hub-media:desk/2")]
     ]
     assert [media["shown"]["description"] for media in network.media.values()] == [None, "scatola è"]
     assert rig.vault.values == {}
+    assert rig.last.file.closed
 
 
 def test_a_file_alone_is_an_answer(rig: Filing, network: MastodonNetwork) -> None:

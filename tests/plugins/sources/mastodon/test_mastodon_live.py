@@ -85,8 +85,9 @@ def test_the_account_is_named(source: MastodonSource) -> None:
 def test_files_go_out_with_the_answer(sandbox: MastodonSandbox, make_source: Callable[..., MastodonSource]) -> None:
     """Two pictures with their descriptions stand at the server, under the customer's post, and once."""
     source, vault = make_source(), MemoryVault()
-    media = Media(b"\x89PNG\r\n\x1a\n" + bytes(20), "image/png", "map.png")
-    toolbox = dataclasses.replace(source.toolbox, vault=vault, fetch_media=lambda url, *, max_bytes: media)
+    content = b"\x89PNG\r\n\x1a\n" + bytes(20)
+    fetch = lambda url, *, max_bytes: Media.of(content, "image/png", "map.png")  # noqa: E731
+    toolbox = dataclasses.replace(source.toolbox, vault=vault, fetch_media=fetch)
     source = MastodonSource(source.settings, toolbox)
     cursor = source.first_cursor()
     sandbox.post("Chiara", "where is it?")
@@ -97,7 +98,7 @@ def test_files_go_out_with_the_answer(sandbox: MastodonSandbox, make_source: Cal
     assert first.vendor_id == again.vendor_id
     found = requests.get(f"{sandbox.base_url}/api/v1/statuses/{first.vendor_id}", timeout=5).json()
     assert [one["description"] for one in found["media_attachments"]] == ["map 1", "map 2"]
-    assert requests.get(found["media_attachments"][0]["url"], timeout=5).content == media.content
+    assert requests.get(found["media_attachments"][0]["url"], timeout=5).content == content
     assert vault.values == {}
 
 

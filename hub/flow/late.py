@@ -1,0 +1,64 @@
+"""An agent's answer that does not get out: after some minutes they learn in the record that it is not published yet.
+
+Agents see the helpdesk only. A token that died is an alarm for the operator; without this an agent would take the
+answer for given (chatwoot#1046, #2037).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from hub.flow import texts, track
+from hub.flow.hub import Hub
+from hub.sdk import AddComment, Said
+from hub.store import Connection, Row, Tx, connections, sent, tickets
+
+LATE = timedelta(minutes=5)
+EVERY = timedelta(seconds=30)
+AT_ONCE = 100
+
+
+class Late:
+    """One per process; what was told is found again in the outbox by whoever comes later."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._sources = [name for name, one in hub.connected.items() if one.side == "source"]
+        self._after = hub.now()
+        self._behind = 0
+
+    def step(self) -> int:
+        """Tell about up to :data:`AT_ONCE` answers that wait too long, every :data:`EVERY`; return how many."""
+        hub, now = self._hub, self._hub.now()
+        if now < self._after:
+            return 0
+        with hub.store.read() as connection:
+            found = sent.answers_waiting(connection, self._sources, since=now - LATE, behind=self._behind, most=AT_ONCE)
+        # From the beginning again after the last: one that was on its way may have come back.
+        self._behind = found[-1].id if len(found) == AT_ONCE else 0
+        if len(found) < AT_ONCE:
+            self._after = now + EVERY
+        return sum(hub.store.run(lambda tx, row=row: _tell(hub, tx, row, now=now)) for row in found)  # type: ignore[misc]
+
+
+def _tell(hub: Hub, tx: Tx, row: Row[Any], *, now: datetime) -> bool:
+    present = sent.waits(tx.connection, row.id)
+    if present is None:
+        return False
+    ticket = tickets.by_id(tx.connection, present.ticket_id)
+    why = texts.reason(_why(tx.connection, present.connection), hub.language)
+    text = texts.note("late", hub.language, network=ticket.network, reason=why)
+    body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
+    cause = f"late:{present.message_id}:{present.connection}"
+    if track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now) is None:
+        return False
+    data = {"message": present.message_id, "connection": present.connection}
+    tickets.add_event(tx, ticket.id, "answer_late", now=now, actor="hub", reason=why, **data)
+    return True
+
+
+def _why(connection: Connection, name: str) -> str:
+    if connections.read_switch(connection, connections.STOP_TALKING):
+        return "late_silent"
+    return "late_paused" if connections.get(connection, name).paused_by not in ("", "hub") else "late_down"
