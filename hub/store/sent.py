@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, String, cast, exists, func, literal, select
 
 from hub.store import tables as t
 from hub.store.deliveries import NOT_ENDED
@@ -87,20 +87,25 @@ def customer_words_kept_back(connection: Connection, ticket_id: int, sink: str, 
 
 
 def answers_waiting(
-    connection: Connection, sources: Collection[str], *, since: datetime, behind: int, most: int
+    connection: Connection, sources: Collection[str], *, since: datetime, told_by: str, most: int
 ) -> Sequence[Row[Any]]:
-    """The ids of answers, above ``behind``, that wait to be published at ``sources`` and might have been since then."""
-    columns = t.delivery.c
-    query = select(columns.id).where(
-        columns.connection.in_(sources),
-        columns.state == "waiting",
-        NOT_ENDED,  # says nothing more, but is what the index is of
-        columns.verb == "reply",
-        columns.part == 1,
-        columns.message_id.is_not(None),
-        columns.ticket_id.is_not(None),
-        (columns.due_at <= since) | (columns.first_attempt_at <= since),
-        columns.id > behind,
+    """The ids of answers that wait to be published at ``sources``, might have been since then, and for which no
+    delivery ``<told_by><message>:<source>:<sink>`` was made yet."""
+    columns, note = t.delivery.c, t.delivery.alias()
+    key = literal(told_by) + cast(columns.message_id, String) + ":" + columns.connection + ":" + t.ticket.c.sink
+    query = (
+        select(columns.id)
+        .join(t.ticket, t.ticket.c.id == columns.ticket_id)
+        .where(
+            columns.connection.in_(sources),
+            columns.state == "waiting",
+            NOT_ENDED,  # says nothing more, but is what the index is of
+            columns.verb == "reply",
+            columns.part == 1,
+            columns.message_id.is_not(None),
+            (columns.due_at <= since) | (columns.first_attempt_at <= since),
+            ~exists().where(note.c.key == key),
+        )
     )
     return connection.execute(query.order_by(columns.id).limit(most)).all()
 
