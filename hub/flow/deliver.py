@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.flow import retry, settle
+from hub.flow import redact, retry, settle
 from hub.flow.hub import Hub
 from hub.flow.sealing import unseal
 from hub.sdk import Absent, Accepted, CannotTell, ConnectorError, Delivery, Failure, Found, Receipt, Reply, Sink
@@ -185,6 +185,7 @@ def _settle(hub: Hub, tx: Tx, name: str, sent: list[Sent], claim: Claim, calls: 
     for one in sent:
         if one.outcome is None:
             deliveries.unstart(tx, one.started.row, token=claim.token, now=hub.now())
+            redact.follow_by_id(hub, tx, one.started.row.id)
         else:
             body, trace = one.started.body, _trace(one.outcome)
             settle.settle(hub, tx, one.started.row, body, one.outcome, trace=trace, token=claim.token)
@@ -231,6 +232,11 @@ def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> 
             _give_back(tx, [head], claim)
             continue
         body = settle.BODY.validate_json(head.body)
+        turn = _other_turn(hub, name, head, body, now)
+        if turn is not None:
+            deliveries.unclaim(tx, head.id, token=claim.token, due_at=turn)
+            deliveries.release_lane(tx, head.lane_id, token=claim.token)
+            continue
         resolved = _resolve(tx, head, body)
         if isinstance(resolved, str):
             state = "discarded" if body.verb == "update_fields" else "parked"
@@ -243,7 +249,19 @@ def _start(hub: Hub, tx: Tx, name: str, heads: list[Row[Any]], claim: Claim) -> 
             # A later attempt sends what the first one sent, whatever would be resolved now.
             frozen = resolved if row.attempts == 1 else settle.BODY.validate_json(row.body)
             started.append(Started(row, frozen, _as_delivery(hub, row, frozen)))
+        else:  # not ours any more, or taken back meanwhile
+            deliveries.release_lane(tx, head.lane_id, token=claim.token)
     return started
+
+
+def _other_turn(hub: Hub, name: str, head: Row[Any], body: AnyBody, now: datetime) -> datetime | None:
+    """When an answer may leave that was made for a later moment (a copy, a draft) and met like words on its way out;
+    ``None``: now."""
+    if not isinstance(body, Reply) or body.part > 1 or not body.text:
+        return None
+    if head.state != "claimed" or head.first_attempt_at is not None or head.due_at <= head.created_at:
+        return None
+    return hub.spacing.put_off(name, body.text, now=now)
 
 
 def _resolve(tx: Tx, head: Row[Any], body: AnyBody) -> AnyBody | str:
@@ -275,6 +293,17 @@ def _as_delivery(hub: Hub, row: Row[Any], body: AnyBody) -> Delivery:
     )
 
 
+def _taken_back(hub: Hub, tx: Tx, head: Row[Any], claim: Claim) -> bool:
+    """An answer that did not arrive, and was redacted meanwhile, ends here."""
+    if not redact.stopped(tx, head.id):
+        return False
+    ended = {"state": "discarded", "reason": redact.TAKEN_BACK, "done_at": hub.now()}
+    deliveries.settle(tx, head.id, token=claim.token, **ended)
+    redact.follow_by_id(hub, tx, head.id)
+    deliveries.release_lane(tx, head.lane_id, token=claim.token)
+    return True
+
+
 def _look(hub: Hub, name: str, connector: Delivers, head: Row[Any], claim: Claim, following: list[Row[Any]]) -> bool:
     """Find out what became of an unknown attempt. True: it is to be sent again; else the lane's next head, if there is
     one, is added to ``following``."""
@@ -295,7 +324,7 @@ def _look(hub: Hub, name: str, connector: Delivers, head: Row[Any], claim: Claim
         except Exception as error:  # every class of error has its handler in settle
             outcome = error
     if isinstance(outcome, Absent):
-        return True
+        return not hub.store.run(lambda tx: _taken_back(hub, tx, head, claim))
     calls, shown = hub.calls(name).take(), outcome
 
     def unit(tx: Tx) -> list[Row[Any]]:

@@ -16,10 +16,12 @@ from typing import Any
 from hub.flow import category, track
 from hub.flow.hub import Hub
 from hub.sdk import Receipt, RecordChanged
-from hub.store import Row, Tx, sent, staff, tickets
+from hub.store import Row, Tx, connections, sent, staff, tickets
 
 LAPS = 3
 """How often an hour a field of one ticket is set back. Something there that undoes it each time has then won."""
+FOLLOWED = 6
+"""How often an hour one ticket follows the helpdesk's category."""
 LAP_WINDOW = timedelta(hours=1)
 
 CLOCKS = 2.0
@@ -85,7 +87,7 @@ class Rules:
                 data = {"field": name, "ours": ours, "theirs": theirs, "wins": wins}
                 if wins == "helpdesk":
                     tickets.add_event(tx, ticket.id, "field_taken", now=self.now, actor=actor, **data)
-                elif self._may_put_back(name):
+                elif self._has_laps_left(name):
                     tickets.add_event(tx, ticket.id, "field_put_back", now=self.now, actor=actor, **data)
                     put_back.update(self._as_update(name, ours))
                     continue
@@ -109,6 +111,13 @@ class Rules:
         if name not in self.hub.categories or name == self.ticket.category or "category" in put_back:
             return
         if self._wins.get("category", "helpdesk") != "helpdesk" and self.ticket.category:
+            return
+        if not self._has_laps_left("followed_category", FOLLOWED):
+            # An agent's word passes the fuse; two rules that answer our update in turn would go on for ever.
+            text = (
+                f"fuse: {FOLLOWED} changes of category in an hour for one ticket ({self.ticket.code}); do rules set it?"
+            )
+            connections.open_alarm(self.tx, self.row.connection, "fuse", text=text, now=self.now)
             return
         actor, ticket = self.row.connection, track.fresh(self.tx, self.ticket.id)
         done = category.change(self.hub, self.tx, ticket, name, actor=actor, now=self.now)
@@ -211,11 +220,11 @@ class Rules:
             self._updates = [(json.loads(row.body), arrived(row)) for row in rows]
         return self._updates
 
-    def _may_put_back(self, name: str) -> bool:
+    def _has_laps_left(self, name: str, most: int = LAPS) -> bool:
         laps = dict(self.mirrored.get("laps") or {})
         since = (self.now - LAP_WINDOW).timestamp()
         recent = [at for at in laps.get(name, ()) if at > since]
-        if len(recent) >= LAPS:
+        if len(recent) >= most:
             return False
         self.mirrored["laps"] = {**laps, name: [*recent, self.now.timestamp()]}
         return True

@@ -14,6 +14,7 @@ from typing import Any
 from hub.configuration import Category, Teams
 from hub.configuration import Connection as ConnectionConfig
 from hub.flow.files import FileFetcher
+from hub.flow.incident import Spacing
 from hub.flow.media import MediaFetcher
 from hub.sdk import CategoryName, Connector, Decides, House, HttpSession, Sink, Source, Toolbox, Words
 from hub.store import Store, connections
@@ -108,6 +109,7 @@ class Hub:
     checked: set[str] = field(default_factory=set)
     """Connections whose account was seen by this process: nothing is read or said before."""
     gathering: Gathering = field(default_factory=Gathering)
+    spacing: Spacing = field(default_factory=Spacing)
     _local: threading.local = field(default_factory=threading.local)
 
     def instance(self, name: str) -> Connector:

@@ -12,11 +12,11 @@ from typing import Any
 from hub.flow import texts, track
 from hub.flow.hub import Hub
 from hub.sdk import AddComment, Said
-from hub.store import Connection, Row, Tx, connections, sent, tickets
+from hub.store import Connection, Row, Tx, connections, deliveries, sent, tickets
 
 LATE = timedelta(minutes=5)
 CAUSE = "late:"
-EVERY = timedelta(seconds=15)
+EVERY = timedelta(seconds=30)
 AT_ONCE = 50
 """A network that is down for a day may leave thousands waiting: their notes must not fill the helpdesk's quota."""
 
@@ -40,6 +40,16 @@ class Late:
                 connection, self._sources, since=now - LATE, told_by=f"add_comment:{CAUSE}", most=AT_ONCE
             )
         return sum(hub.store.run(lambda tx, row=row: _tell(hub, tx, row, now=now)) for row in found)  # type: ignore[misc]
+
+
+def came_out(hub: Hub, tx: Tx, row: Row[Any], *, now: datetime) -> None:
+    """An answer was published after all: a note that has not left yet would say the contrary."""
+    if row.message_id is None or now - row.created_at <= LATE:
+        return
+    sink = track.fresh(tx, row.ticket_id).sink
+    note = deliveries.by_key(tx.connection, f"add_comment:{CAUSE}{row.message_id}:{row.connection}:{sink}")
+    if note is not None and note.state == "waiting":
+        deliveries.change(tx, note.id, state="discarded", reason="the answer is published", done_at=now)
 
 
 def _tell(hub: Hub, tx: Tx, row: Row[Any], *, now: datetime) -> bool:

@@ -145,6 +145,8 @@ def not_for_customer(event: CommentSeen, link: Row[Any], *, human: bool) -> str:
     # The helpdesk counts in whole seconds, the link in milliseconds.
     if event.comment.created_at < link.created_at.replace(microsecond=0):
         return "older than the link to this ticket"
+    if event.comment.origin:  # a second hub on this account, or one before a new start: no person's word
+        return "written by another hub"
     if event.comment.redacted:
         return "redacted in the helpdesk before the hub saw it"
     return ""

@@ -20,6 +20,10 @@ from hub.store import Row, Tx, connections, people, same_person, tickets
 MOST_CUSTOMERS = 3
 """What more customers gave is a mailbox or a number that several people use: it says nothing about who they are."""
 
+MOST_PROPOSALS = 3
+"""That wait in one ticket for an agent's word. Who writes a hundred addresses would fill the record with notes, and
+make one so long that the helpdesk refuses it, with all that travels along."""
+
 _EMAIL = re.compile(r"[^@\s,;:<>()\"']{1,64}@(?:[\w-]+\.)+[\w-]{2,}")
 _PHONE = re.compile(r"\+[1-9][0-9]{7,14}")  # E.164: at most 15 digits
 _BETWEEN_DIGITS = re.compile(r"[\s./()-]")
@@ -74,13 +78,17 @@ def _propose(
     if len(theirs) >= MOST_CUSTOMERS:
         return
     my_accounts = people.identities_of(tx.connection, mine)
+    waiting = sum(one.state == "proposed" for one in same_person.proposed_in(tx.connection, ticket.id))
     for customer, other in theirs.items():
         if other.kind != "person" or _is_one_of(ours, other):
             continue
+        if waiting >= MOST_PROPOSALS:
+            return
         if same_person.spoken_of(tx.connection, my_accounts, people.identities_of(tx.connection, customer)):
             continue
         evidence = f"same {same[0]}"
         if same_person.propose(tx, identity.id, other.id, ticket_id=ticket.id, evidence=evidence, now=now):
+            waiting += 1
             _tell(hub, tx, ticket, identity, other, same, now=now)
 
 

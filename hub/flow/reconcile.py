@@ -118,7 +118,7 @@ class Comparison:
         with self._hub.store.read() as connection:
             pair = self._pair(connection, link.id)
             compared = comparing.compare(pair, answer, now=self._hub.now()) if pair and not pair.moving else None
-        if pair is not None and compared is None:
+        if pair is not None and (compared is None or self._may_be_news(compared, link)):
             self._put_back(link)
         elif pair is not None and compared is not None:
             self._note(compared, pair)
@@ -163,6 +163,12 @@ class Comparison:
             lost_messages=lambda at: certificates.lost_message(connection, link.ticket_id, created_at=at),
             uuid_of=lambda uuid: deliveries.by_uuid(connection, uuid),
         )
+
+    def _may_be_news(self, compared: comparing.Compared, link: Row[Any]) -> bool:
+        """True when a comment differs that has no time of its change: it may be of this second, and its event still on
+        the way. Such a record is looked at twice."""
+        undated = ("text_differs", "visibility_differs")
+        return link.id not in self._again and any(one.kind in undated for one in compared.differences)
 
     def _put_back(self, link: Row[Any]) -> None:
         """Something of it is on its way: it is looked at once more, after all others."""

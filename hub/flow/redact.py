@@ -13,6 +13,7 @@ A redaction takes nothing back on a network.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -27,8 +28,11 @@ from hub.store.redacting import REDACTED
 
 IN_THE_AIR = ("claimed", "sending", "unknown")
 SIGN = REDACTED[0]
+TAKEN_BACK = "redacted before it went out"
 SHORTEST = 4
-"""Shorter texts are not looked for elsewhere: they occur by chance."""
+TELLING = 20
+"""A text of fewer characters is looked for elsewhere only when it has a digit or an @, and never below ``SHORTEST``:
+"Thanks" stands in many an answer, and would be blackened in what the network is about to show."""
 WORDS = frozenset({"text", "html", "note", "subject", "title"})
 
 
@@ -84,17 +88,41 @@ def follow(hub: Hub, tx: Tx, row: Row[Any]) -> None:
     the delivery as it is after that."""
     if not row.to_redact:
         return
-    stored = messages.by_id(tx.connection, row.message_id)
-    if stored.text != REDACTED:
-        return
     tx.write_later()
-    event = redacting.marked(tx.connection, stored.ticket_id, stored.id)
-    if event is None:
+    _forget_frozen(tx, row)
+    stored = None if row.message_id is None else messages.by_id(tx.connection, row.message_id)
+    event = None if stored is None else redacting.marked(tx.connection, stored.ticket_id, stored.id)
+    if stored is None or event is None:
         return
     ticket = track.fresh(tx, stored.ticket_id)
-    _forget_deliveries(tx, ticket, stored, [], text=REDACTED)
+    _take_back(hub, tx, ticket, stored)  # it came back: what was redacted is not tried again
+    _forget_deliveries(tx, ticket, stored, [], text=stored.text)
     if event.data.get("reason"):  # a person's command: a helpdesk's own redaction removes nothing elsewhere in it
-        _tell_helpdesk(hub, tx, ticket, stored.id, reason=event.data["reason"])
+        _, by_hand = _tell_helpdesk(hub, tx, ticket, stored.id, reason=event.data["reason"])
+        if by_hand and row.verb in ("open_ticket", "add_comment"):
+            _tell_by_hand(hub, tx, row, ticket, by_hand)
+
+
+def follow_by_id(hub: Hub, tx: Tx, delivery_id: int) -> None:
+    """As :func:`follow`, where the delivery as it is now is not at hand."""
+    row = deliveries.by_id(tx.connection, delivery_id)
+    if row is not None:
+        follow(hub, tx, row)
+
+
+def _tell_by_hand(hub: Hub, tx: Tx, row: Row[Any], ticket: Row[Any], comments: Sequence[str]) -> None:
+    """Words arrived after the command named what a person must remove: nobody else would say so."""
+    note = texts.note("redact_by_hand", hub.language, comments=", ".join(comments))
+    body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=note), public=False)
+    track.to_sink(hub, tx, ticket, body, cause=f"by-hand:{row.id}", by_person=True, now=hub.now())
+
+
+def stopped(tx: Tx, delivery_id: int) -> bool:
+    """Whether an answer whose first attempt certainly did not arrive was redacted meanwhile: it is not sent again."""
+    row = deliveries.by_id(tx.connection, delivery_id)
+    if row is None or row.verb != "reply" or not row.to_redact or row.message_id is None:
+        return False
+    return redacting.marked(tx.connection, row.ticket_id, row.message_id) is not None
 
 
 def redacted_there(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, known: Row[Any], ticket: Row[Any]) -> None:
@@ -196,7 +224,7 @@ def _forget(
     titles = {first_words(one) for one in gone}
     needles = _needles([*gone, *titles], text)
     subject = stored.subject if stored.subject in text else ""
-    redacting.follow_later(tx, stored.id)
+    redacting.follow_later(tx, stored.id, ticket_id=ticket.id)
     redacting.set_text(tx, stored.id, text=text, subject=subject, attachments=attachments)
     _take_back(hub, tx, ticket, stored)
     title = ticket.subject in titles
@@ -210,6 +238,7 @@ def _forget(
         context = _without_quote(_blot(one.context, needles, text), stored.permalink, text)
         if context != one.context:
             redacting.set_context(tx, one.id, context)
+            redacting.follow_later(tx, one.id)
             _forget_quotes(tx, one, stored.permalink, needles, text=text)
     redacting.forget_shown(tx, ticket.id, stored.id)
     _forget_events(tx, stored, needles, text=text)
@@ -222,9 +251,23 @@ def _take_back(hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any]) -> None:
     for row in redacting.sent_for(tx.connection, ticket.id):
         if row.message_id == stored.id and row.verb == "reply" and row.state in ("waiting", "parked"):
             was_draft |= row.reason == compose.DRAFT
-            deliveries.change(tx, row.id, state="discarded", reason="redacted before it went out", done_at=now)
+            deliveries.change(tx, row.id, state="discarded", reason=TAKEN_BACK, done_at=now)
+        elif row.message_id == stored.id and row.verb == "reply" and row.state == "claimed":
+            redacting.discard_claimed(tx, row.id, reason=TAKEN_BACK, now=now)
     if was_draft:
         compose.no_draft_waits(hub, tx, ticket, cause=f"redacted:{stored.id}", now=now)
+
+
+def _forget_frozen(tx: Tx, row: Row[Any]) -> None:
+    """What a delivery in the air said besides its message: the ticket's subject, and quotes."""
+    old = json.loads(row.body)
+    body = dict(old)
+    if body.get("ticket") and row.ticket_id is not None:
+        body["ticket"] = {**body["ticket"], "subject": track.fresh(tx, row.ticket_id).subject}
+    if body.get("said", {}).get("context") and row.message_id is not None:
+        body["said"] = {**body["said"], "context": messages.by_id(tx.connection, row.message_id).context or []}
+    if body != old:
+        redacting.set_body(tx, row.id, json.dumps(body, ensure_ascii=False))
 
 
 def _forget_deliveries(tx: Tx, ticket: Row[Any], stored: Row[Any], needles: Sequence[str], *, text: str) -> None:
@@ -304,13 +347,18 @@ def _tell_helpdesk(
 
 def _needles(gone: Sequence[str], text: str) -> list[str]:
     """What to look for, the longest first; not what the new text itself says."""
-    found = {one for one in gone if len(one.strip()) >= SHORTEST and one not in text}
+    found = {one for one in gone if _telling(one.strip()) and one not in text}
     return sorted(found, key=len, reverse=True)
+
+
+def _telling(text: str) -> bool:
+    return len(text) >= TELLING or (len(text) >= SHORTEST and any(one.isdigit() or one == "@" for one in text))
 
 
 def _blotted(value: str, needles: Sequence[str], text: str) -> str:
     for needle in needles:
-        value = value.replace(needle, text)
+        # Whole words only: "order 12" is not in "order 123".
+        value = re.sub(rf"(?<!\w){re.escape(needle)}(?!\w)", lambda _: text, value)
     return value
 
 

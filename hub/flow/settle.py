@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from hub.flow import compose, redact, retry, texts, track
+from hub.flow import compose, late, redact, retry, texts, track
 from hub.flow.hub import Hub
 from hub.sdk import (
     Accepted,
@@ -239,6 +239,7 @@ def _published(hub: Hub, tx: Tx, row: Row[Any], body: Reply, receipt: Receipt, n
         messages.was_published(
             tx, row.message_id, network=body.network, vendor_id=receipt.vendor_id, permalink=receipt.permalink
         )
+    late.came_out(hub, tx, row, now=now)
     data: dict[str, Any] = {"permalink": receipt.permalink, "part": body.part, "parts": body.parts}
     tickets.add_event(tx, row.ticket_id, "answer_published", now=now, actor=row.connection, **data)
     if body.part == body.parts:

@@ -74,6 +74,12 @@ NOTES = {
         "it": "Il tuo commento è stato oscurato. Quello che ne è stato pubblicato su {network} si legge ancora: {where}"
         "\nSe deve sparire anche di là, cancellalo di là a mano.",
     },
+    "redact_by_hand": {
+        "en": "A message of this ticket was redacted in the hub while its words were on their way here. This helpdesk "
+        "lets only a person remove them: {comments}",
+        "it": "Un messaggio di questo ticket è stato oscurato nell'hub mentre le sue parole stavano arrivando qui. "
+        "Questo helpdesk le fa togliere solo a una persona: {comments}",
+    },
     "edited_after_redaction": {
         "en": "The customer edited a message that had been redacted. The new words are not shown here, for they may "
         "bring the old ones back. On {network} they are here: {where}",
@@ -145,10 +151,13 @@ NOTES = {
     "person_proposed": {
         "en": "Perhaps one customer: {person}, who writes here, and {other} on {network} {same}. The last request of "
         "{other}: {code}.\nIf it is the same person, use the macro “{macro}” or add the tag {tag}: the hub then takes "
-        "both accounts for one customer. If not, do nothing: the hub does not ask again.",
+        "both accounts for one customer. If not, do nothing: the hub does not ask again.\nNobody has checked that the "
+        "address or number is theirs: join only who you know to be one, for an answer then goes to whoever wrote last.",
         "it": "Forse è lo stesso cliente: {person}, che scrive qui, e {other} su {network} {same}. L'ultima richiesta "
         "di {other}: {code}.\nSe è la stessa persona, usa la macro «{macro}» o aggiungi il tag {tag}: l'hub considera "
-        "allora i due profili un solo cliente. Altrimenti non fare nulla: l'hub non lo chiede più.",
+        "allora i due profili un solo cliente. Altrimenti non fare nulla: l'hub non lo chiede più.\nNessuno ha "
+        "verificato che l'indirizzo o il numero sia suo: unisci solo chi sai essere lo stesso, perché poi la risposta "
+        "va a chi ha scritto per ultimo.",
     },
     "command_nothing_proposed": {
         "en": "The hub has proposed no other account for this request: nothing was joined.",

@@ -65,6 +65,13 @@ class HttpSession(requests.Session):
         self.vendor_time = _http_date(response.headers.get("Date", ""))
         return response
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """As of requests, which reads the body of a redirect whole, unpacked, before it follows: none of it is read."""
+        target: str | None = super().get_redirect_target(resp)
+        if target is not None:
+            resp.close()
+        return target
+
     def exchange(
         self, method: str, url: str, *, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> requests.Response:

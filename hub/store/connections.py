@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, select, text, update
 
 from hub.store import rows
 from hub.store import tables as t
@@ -197,6 +197,13 @@ def read_switch(connection: Connection, name: str) -> Any:
 def set_switch(tx: Tx, name: str, value: Any, *, now: datetime) -> None:
     """Set a switch."""
     insert_or_update(tx, t.switch, {"name": name, "value": value, "updated_at": now}, key=["name"])
+
+
+def drop_switches(tx: Tx, prefix: str, *, before: datetime) -> int:
+    """Forget the switches of such names that nobody has set since then; return how many."""
+    column = t.switch.c
+    old = (column.name.startswith(prefix, autoescape=True), column.updated_at < before)
+    return int(tx.execute(delete(t.switch).where(*old)).rowcount)
 
 
 def write_audit(tx: Tx, *, actor: str, action: str, object_: str, now: datetime, **data: Any) -> None:

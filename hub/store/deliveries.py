@@ -280,6 +280,11 @@ def by_id(connection: Connection, delivery_id: int) -> Row[Any] | None:
     return rows.find(connection, t.delivery, {"id": delivery_id})
 
 
+def by_key(connection: Connection, key: str) -> Row[Any] | None:
+    """The delivery of this idempotency key."""
+    return rows.find(connection, t.delivery, {"key": key})
+
+
 def by_uuid(connection: Connection, value: str) -> Row[Any] | None:
     """The delivery a vendor's origin mark names."""
     return rows.find(connection, t.delivery, {"uuid": value})

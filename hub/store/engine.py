@@ -48,6 +48,7 @@ def _sqlite(url: str, *, writer: bool) -> Engine:
             "foreign_keys = ON",
             "busy_timeout = 30000",
             "cache_size = -32000",
+            "secure_delete = ON",  # what was redacted must not lie in a freed page
             *(() if writer else ("query_only = ON",)),
         ):
             dbapi_connection.execute(f"PRAGMA {pragma}")

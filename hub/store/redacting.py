@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from hub.store import rows
 from hub.store import tables as t
@@ -17,6 +18,8 @@ REDACTED = "▇▇▇▇"
 
 KIND = "redacted"
 _FRAGMENT = 80
+_AT_ONCE = 200
+"""SQLite takes no condition of more than a thousand parts, and a post may have been edited as often."""
 
 
 def marked(connection: Connection, ticket_id: int | None, message_id: int) -> Row[Any] | None:
@@ -56,10 +59,20 @@ def set_body(tx: Tx, delivery_id: int, body: str) -> None:
     rows.change(tx, t.attempt, {"delivery_id": delivery_id}, {"detail": ""})
 
 
-def follow_later(tx: Tx, message_id: int) -> None:
-    """Mark what carries a message: what is leaving now is frozen, and a comment's id may be told later."""
-    mine = (t.delivery.c.message_id == message_id, t.delivery.c.verb != "redact_comment")
-    tx.execute(update(t.delivery).where(*mine).values(to_redact=True))
+def follow_later(tx: Tx, message_id: int, *, ticket_id: int | None = None) -> None:
+    """Mark what carries a message: what is leaving now is frozen, and a comment's id may be told later. Of its ticket,
+    too, whatever is leaving: it names the ticket's subject."""
+    column = t.delivery.c
+    mine = column.message_id == message_id
+    if ticket_id is not None:
+        mine = or_(mine, and_(column.ticket_id == ticket_id, column.state.in_(("claimed", "sending", "unknown"))))
+    tx.execute(update(t.delivery).where(mine, column.verb != "redact_comment").values(to_redact=True))
+
+
+def discard_claimed(tx: Tx, delivery_id: int, *, reason: str, now: datetime) -> None:
+    """End a delivery that a sender holds and has not begun to send; nothing when it has."""
+    values = {"state": "discarded", "reason": reason, "done_at": now, "claim_token": "", "lease_until": None}
+    rows.change(tx, t.delivery, {"id": delivery_id, "state": "claimed"}, values)
 
 
 def set_text(tx: Tx, message_id: int, *, text: str, subject: str, attachments: list[dict[str, Any]]) -> None:
@@ -111,10 +124,11 @@ def events_with(connection: Connection, ids: Iterable[str], texts: Iterable[str]
     column = t.inbox.c.payload
     parts = [json.dumps(one, ensure_ascii=False) for one in ids]
     parts += [json.dumps(one, ensure_ascii=False)[1:-1][:_FRAGMENT] for one in texts]
-    if not parts:
-        return []
-    query = select(t.inbox).where(or_(*(column.contains(part, autoescape=True) for part in parts)))
-    return connection.execute(query.order_by(t.inbox.c.id)).all()
+    parts, found = list(dict.fromkeys(parts)), dict[int, Row[Any]]()
+    for first in range(0, len(parts), _AT_ONCE):
+        some = (column.contains(part, autoescape=True) for part in parts[first : first + _AT_ONCE])
+        found |= {row.id: row for row in connection.execute(select(t.inbox).where(or_(*some)))}
+    return [found[one] for one in sorted(found)]
 
 
 def set_payload(tx: Tx, inbox_id: int, payload: str) -> None:

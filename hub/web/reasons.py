@@ -24,6 +24,7 @@ REASONS = {
         (r"written by the role (?P<role>.*)", "why.role"),
         (r"an internal note", "why.note"),
         (r"older than the link to this ticket", "why.older"),
+        (r"written by another hub", "why.another_hub"),
         (r"an old internal note was made public.*", "why.made_public"),
         (r"fuse: more than (?P<number>\d+) automatic deliveries in an hour for one ticket", "why.fuse"),
         (r"unknown outcome: nobody can tell whether it arrived \((?P<why>.*)\)", "why.unknown"),
@@ -62,6 +63,11 @@ SENTENCES = {
             r"fuse: more than (?P<number>\d+) commands in an hour for one ticket \((?P<ticket>\S+)\); "
             r"does a rule set the tags\?",
             "told.fuse_commands",
+        ),
+        (
+            r"fuse: (?P<number>\d+) changes of category in an hour for one ticket \((?P<ticket>\S+)\); "
+            r"do rules set it\?",
+            "told.fuse_category",
         ),
         (r"(?P<name>[^;]+?) has ended and was not renewed: (?P<way>[^;]+)", "told.not_renewed"),
         (r"(?P<name>[^;]+?) ended on (?P<at>[\d-]+ [\d:]+) UTC: (?P<way>[^;]+)", "told.ended"),
@@ -104,6 +110,8 @@ SENTENCES = {
 _OWN = {**REASONS, **SENTENCES}
 _REWORDED = ("why.made_public", "told.error")
 """Those said in other words in English, too."""
+LONGEST = 1000
+"""What is longer is a vendor's: our sentences within sentences, repeated by it a thousand times, would end no page."""
 _NEXT = re.compile(r"; (?=(?:on|today,|since) \d{4}-)")
 
 
@@ -119,6 +127,8 @@ def told(text: str) -> str:
 
 def _own(text: str) -> str:
     """What the hub says, said in the reader's language; empty for the words of others."""
+    if len(text) > LONGEST:
+        return ""
     parts = _NEXT.split(text)
     if len(parts) == 1:
         whole = _one(text)

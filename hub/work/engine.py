@@ -6,7 +6,7 @@ import logging
 from datetime import timedelta
 
 from hub.configuration import Alerts
-from hub.flow import alert, check, deliver, poll, staff, take
+from hub.flow import alert, check, deliver, incident, poll, staff, take
 from hub.flow.certify import Nightly
 from hub.flow.hub import Hub
 from hub.flow.late import Late
@@ -101,5 +101,6 @@ class Engine:
         self.hub.store.run(lambda tx: deliveries.recover(tx, now=self.hub.now(), everything=False))
 
     def prune(self) -> int:
-        """Drop old raw bodies; return how many."""
+        """Drop old raw bodies, and turns of copies; return how many bodies."""
+        self.hub.store.run(lambda tx: incident.forget(tx, now=self.hub.now()))
         return self.hub.store.run(lambda tx: inbox.prune_arrivals(tx, before=self.hub.now() - KEEP_ARRIVALS))

@@ -245,3 +245,20 @@ def test_a_category_the_hub_wins_is_put_back(make: Any) -> None:
     steps(house, 12)
     assert (ticket(house).category, there(house, "category")) == ("delivery", "delivery")
     assert story(house, "field_put_back") == [("category", "delivery", "billing", "hub")]
+
+
+def test_two_rules_that_answer_each_other_end(make: Any) -> None:
+    """Each update of ours makes a rule set the other category: after some laps the hub stops and raises an alarm."""
+    house = sorted_by_category(make)
+
+    def answer(path: str, _: dict[str, Any]) -> None:
+        if path == "update":
+            house.helpdesk.set_fields("r1", category="delivery" if there(house, "category") == "billing" else "billing")
+
+    house.helpdesk.on_effect = answer
+    house.helpdesk.set_fields("r1", category="billing")
+    steps(house, 60)
+    assert len(timeline(house, "category_changed")) == 6
+    (alarm,) = house.rows("SELECT kind, text FROM alarm")
+    assert alarm.kind == "fuse"
+    assert "changes of category" in alarm.text

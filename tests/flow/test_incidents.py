@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
 from hub.flow import incident
+from hub.store import connections
 from tests.fakes.house import House
 from tests.fakes.staffed import FullSink, furnish, notes, steps, timeline
 
@@ -97,3 +99,43 @@ def test_a_copy_of_a_rule_s_words_is_not_published(house: House) -> None:
     house.helpdesk.comment("r1", "Automatic words", copied_from="p9", automatic=True)
     steps(house)
     assert said(house) == []
+
+
+def test_copies_that_waited_do_not_leave_together(house: House) -> None:
+    """The network was off for an hour: every turn went by, and they are spaced all the same."""
+    house.store.run(lambda tx: connections.pause(tx, "network", reason="x", by="operator", now=house.clock()))
+    solve(house, "r1", "r2", "r3")
+    steps(house)
+    house.clock.forward(3600)
+    house.store.run(lambda tx: connections.resume(tx, "network", now=house.clock()))
+    steps(house)
+    assert len(said(house)) == 1
+    steps(house, 45)
+    moments = [post["at"] for post in house.network.own()]
+    assert len(moments) == 3
+    assert min(after - before for before, after in pairwise(moments)) >= 10
+
+
+def test_drafts_sent_in_one_go_are_spaced(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent marks them all and chooses the macro."""
+    monkeypatch.setattr(incident, "MOST_COPIES", 0)
+    solve(house, "r1", "r2", "r3")
+    steps(house)
+    for record in ("r1", "r2", "r3"):
+        house.helpdesk.set_fields(record, tags=["sch-send"])
+    steps(house)
+    assert len(said(house)) == 1
+    steps(house, 45)
+    assert len(said(house)) == 3
+
+
+def test_turns_of_long_ago_are_forgotten(house: House) -> None:
+    """Each wording of each problem has a row."""
+    solve(house, "r1")
+    steps(house)
+    rows = "SELECT name FROM switch WHERE name LIKE 'incident:%'"
+    house.engine.prune()
+    assert len(house.rows(rows)) == 1
+    house.clock.forward(3 * 24 * 3600)
+    house.engine.prune()
+    assert house.rows(rows) == []

@@ -105,3 +105,35 @@ def test_what_waits_on_purpose_is_not_told(house: House) -> None:
     house.helpdesk.comment("r1", "We look at it.")
     wait(house, 10)
     assert told(house) == []
+
+
+def test_a_note_that_is_out_of_date_is_not_written(house: House) -> None:
+    """The helpdesk was away too, and the answer came out first."""
+    pause(house)
+    house.helpdesk.comment("r1", "We look at it.")
+    wait(house, 4)
+    house.store.run(lambda tx: connections.pause(tx, "desk", reason="x", by="operator", now=house.clock()))
+    wait(house, 4)
+    mend(house)
+    wait(house, 1)
+    house.store.run(lambda tx: connections.resume(tx, "desk", now=house.clock()))
+    wait(house, 2)
+    assert [post["text"] for post in house.network.own()] == ["We look at it."]
+    assert told(house) == []
+
+
+def test_a_storm_of_notes_is_paced(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it is asked: the helpdesk's quota is for what customers write."""
+    monkeypatch.setattr(late, "AT_ONCE", 2)
+    for who in ("bea", "carl", "dora", "emma"):
+        house.network.post(who, "Hello?")
+    steps(house)
+    pause(house)
+    for number in range(1, 6):
+        house.helpdesk.comment(f"r{number}", "We look at it.")
+    steps(house)
+    one = late.Late(house.hub)
+    house.clock.forward(400)
+    assert [one.step() for _ in range(3)] == [2, 0, 0]
+    house.clock.forward(late.EVERY.total_seconds())
+    assert [one.step() for _ in range(3)] == [2, 0, 0]

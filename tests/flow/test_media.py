@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -16,6 +17,7 @@ from hub.sdk import Refused, TemporaryFailure
 
 class Files(BaseHTTPRequestHandler):
     greeted = ""
+    poured = 0
 
     def do_GET(self) -> None:
         Files.greeted = self.headers["Host"]
@@ -26,6 +28,16 @@ class Files(BaseHTTPRequestHandler):
                 time.sleep(0.1)
                 self.wfile.write(b"y")
             self.wfile.write(end)
+            return
+        if self.path == "/bomb-away":
+            self.send_response(302)
+            self.send_header("Location", "/a.png")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            with suppress(OSError):  # whoever asked hangs up
+                for _ in range(256):
+                    self.wfile.write(b"z" * 2**20)
+                    Files.poured += 1
             return
         away = {"/away": "http://10.0.0.1/inside", "/to-half": "http://[::1", "/to-file": "file:///etc/passwd"}
         status = 302 if self.path in away else {"/busy": 503, "/gone.png": 404}.get(self.path, 200)
@@ -104,6 +116,13 @@ def test_a_file_that_drips_is_given_up(
     monkeypatch.undo()
     with fetch(f"{address}/a.png", max_bytes=1000) as media:
         assert media.size == 1000
+
+
+def test_the_body_of_a_redirect_is_not_read(address: str, fetch: MediaFetcher) -> None:
+    """It would be held in memory whole, and unpacked: two megabytes of gzip were two gigabytes."""
+    with fetch(f"{address}/bomb-away", max_bytes=1000) as media:
+        assert media.size == 1000
+    assert Files.poured < 32
 
 
 def test_a_redirect_into_a_private_network_is_refused(address: str, fetch: MediaFetcher) -> None:

@@ -246,3 +246,15 @@ def test_two_proposals_are_taken_up_one_by_one(house: House) -> None:
     give(house, "sch-same-person", "r3")
     assert set(customers(house).values()) == {before["anna"]}
     assert "more for this request" not in notes(house, "r3")[-1]
+
+
+def test_who_writes_many_addresses_fills_no_record(house: House) -> None:
+    """A few proposals wait per ticket: a note as long as all of them would be refused by the helpdesk."""
+    for number in range(8):
+        house.network.post(f"u{number}", "Hello?", emails=[f"v{number}@example.com"])
+    steps(house)
+    for number in range(8):
+        house.network.post("mallory", "Hi", emails=[f"v{number}@example.com"])
+    steps(house, 20)
+    assert len(house.rows("SELECT ticket_id FROM person_pair")) == 3
+    assert sum(note.count("Perhaps one customer") for note in proposals(house)) == 3

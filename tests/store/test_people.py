@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from datetime import UTC, datetime, timedelta
 
 from hub.sdk import Identity
@@ -47,6 +48,40 @@ def test_each_join_is_undone_as_it_was_made(database_url: str) -> None:
         assert people.part(tx, bea, evidence="no", now=later(7)) == [dora]
         assert {one: people.customer_of(tx, one) for one in ids} == home
         assert people.part(tx, bea, evidence="no", now=later(8)) == []
+
+    store.run(unit)
+    store.close()
+
+
+def test_any_order_of_joins_and_partings_keeps_the_rest_together(sqlite_url: str) -> None:
+    """A walk: each has one customer, nobody ends with a stranger, and what was joined last is undone exactly."""
+    store, chance = Store(sqlite_url), random.Random(7)
+    metadata.create_all(store.writer_engine)
+
+    def unit(tx: Tx) -> None:
+        ids = [people.see_identity(tx, Identity(network="n", id=str(one)), now=NOW).id for one in range(6)]
+
+        def whose() -> dict[int, int | None]:
+            return {one: people.customer_of(tx, one) for one in ids}
+
+        for minute in range(1, 300):
+            now, before = NOW + timedelta(minutes=minute), whose()
+            one, other = chance.sample(ids, 2)
+            if chance.random() < 0.6:
+                moved = people.join(tx, one, other, evidence=f"{minute}", now=now)
+                assert whose()[one] == whose()[other]
+                if moved and chance.random() < 0.4:
+                    people.part(tx, chance.choice(moved), evidence="no", now=now + timedelta(seconds=1))
+                    assert whose() == before
+            else:
+                people.part(tx, one, evidence="no", now=now)
+                after = whose()
+                mates = [each for each in ids if before[each] == before[one]]
+                assert len(mates) == 1 or any(after[each] != after[one] for each in mates)
+                assert all(before[a] == before[b] for a in ids for b in ids if after[a] == after[b])
+            joined = {each: people.identity_by_id(tx.connection, each).joined for each in ids}
+            sizes = list(whose().values())
+            assert joined == {each: sizes.count(customer) > 1 for each, customer in whose().items()}
 
     store.run(unit)
     store.close()

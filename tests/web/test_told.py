@@ -167,3 +167,11 @@ def test_an_italian_page_shows_italian_alarms(browser: Browser) -> None:
     english = browser.page("/console/?lang=en")
     assert own in english
     assert "“The &lt;token&gt; is bad”" in english
+
+
+def test_a_vendor_that_repeats_our_words_ends_no_page(browser: Browser) -> None:
+    """Sentence within sentence, three thousand deep: shown as it came."""
+    words = "AuthenticationFailed: " * 3000
+    clock = browser.house.clock
+    browser.house.store.run(lambda tx: connections.open_alarm(tx, "desk", "unreachable", text=words, now=clock()))
+    assert browser.get("/console/?lang=it").status_code == 200
