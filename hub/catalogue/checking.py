@@ -89,11 +89,39 @@ def _teams(catalogue: Catalogue, config: HubConfig) -> Iterator[Problem]:
         wrong = _sink(catalogue, config, team.sink, known)
         if wrong:
             yield Problem(f"teams.{team.name}.sink", wrong, file="teams.toml")
+    yield from _groups(catalogue, config)
     for index, route in enumerate(config.teams.routes):
         for source in route.source:
             if source not in known:
                 words = f'there is no connection "{source}"; {did_you_mean(source, known)}'
                 yield Problem(f"routes[{index}].source", words, file="teams.toml", fatal=False, warning=True)
+
+
+def _groups(catalogue: Catalogue, config: HubConfig) -> Iterator[Problem]:
+    """Teams without a group where the hub moves records from group to group."""
+    teams = config.teams.teams.values()
+    for connection in config.connections.values():
+        named = {team.name for team in teams if team.sink == connection.name and team.group}
+        if not connection.enabled or not named:
+            continue
+        try:
+            assign = getattr(catalogue.settings_for(connection), "assign", "")
+        except ConfigurationProblems:
+            continue  # told as a problem of that connection
+        if assign not in ("group", "agent"):
+            continue
+        for team in teams:
+            if team.sink == connection.name and not team.group:
+                words = f'team "{team.name}" has no group: tickets that move to it keep the group they had in'
+                fix = f'group = "..." in [teams.{team.name}]: the group of its people there'
+                yield Problem(
+                    f"teams.{team.name}.group",
+                    f"{words} {connection.name}",
+                    fix,
+                    file="teams.toml",
+                    warning=True,
+                    fatal=False,
+                )
 
 
 def _sink(catalogue: Catalogue, config: HubConfig, name: str, known: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hub.cli.leisure import calls_option
-from hub.cli.opening import Stop, config_option, json_option, load_config, must_know, open_hub
+from hub.cli.opening import Stop, actor, config_option, json_option, load_config, must_know, open_hub
 
 if TYPE_CHECKING:
     from hub.flow.backfill import Outcome, Progress
@@ -52,7 +52,14 @@ def backfill(
 
             try:
                 outcome = flow.backfill(
-                    hub, name, since=start, wait=shown.wait, tell=tell, afresh=afresh, calls_a_minute=calls_a_minute
+                    hub,
+                    name,
+                    since=start,
+                    wait=shown.wait,
+                    tell=tell,
+                    afresh=afresh,
+                    actor=actor(),
+                    calls_a_minute=calls_a_minute,
                 )
             except (flow.Stalled, BackfillMoved) as error:
                 raise Stop(f"{error}.") from error

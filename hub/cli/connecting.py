@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 @click.option("--paste", is_flag=True, help="Paste the address the vendor's page led to: for a server without browser.")
 @click.option("--account", default="", help="The account to use, by its id, when the consent covers more than one.")
 @click.option("--another-account", is_flag=True, help="Take another account than the connected one; it is paused then.")
+@click.option("--again", is_flag=True, help="Ask for a new consent without asking, where it is connected already.")
 @click.option("--yes", is_flag=True, help="Prepare the vendor's side without asking.")
 @click.option("--language", type=click.Choice(["en", "it"]), help="Of the guide. Default: [hub] language.")
 @config_option
@@ -49,6 +51,7 @@ def connect(
     paste: bool,
     account: str,
     another_account: bool,
+    again: bool,
     yes: bool,
     language: str | None,
     config_path: Path | None,
@@ -56,10 +59,11 @@ def connect(
 ) -> None:
     """Walk from nothing to a working connection: what to register, consent, the vendor's side, a real check.
 
-    Works whether the hub runs or not, and again for a connection that works: it keeps its data and settings.
+    Works whether the hub runs or not, and again for a connection that works: it keeps its data and settings, and a new
+    consent is asked for after a yes only (--again, --account and --another-account are one).
 
     Exit code 0 when it works (steps that are optional may be missing); 1 when something is left to do; 2 while settings
-    are missing.
+    are missing, or where a connected one would need that yes and no terminal is there to give it.
 
     As JSON one object with all of it; the guide and the address to open go to standard error then.
     """
@@ -80,14 +84,17 @@ def connect(
             walk.print()
             raise Misused(f"\n{problem_lines(problems)}\nPut these in, then: hub connections connect {name}")
         must_know(hub.connected, name)
-        if not paste:
+        running = is_running(config)
+        anew = walk.asks_anew(sure=bool(again or account or another_account))
+        answers = anew and not paste
+        if answers:
             stack.enter_context(answering(hub, config, catalogue))
-        if not paste or is_running(config):  # else nobody answers there
+        if answers or running:  # else nobody answers there
             walk.test_address()
-        ready = walk.consent(paste=paste, account=account, another=another_account)
+        ready = not anew or walk.consent(paste=paste, account=account, another=another_account)
         if ready:
             prepared = walk.prepare(yes=yes)
-            ready = walk.check() and prepared
+            ready = walk.check(beside=running) and prepared
             walk.show_texts()
         walk.told["ready"] = ready
         walk.print()
@@ -163,6 +170,31 @@ class Walk:
         self.told["reached"] = found.cause or "ok"
         detail = f" ({found.detail})" if found.detail else ""
         self.say(self.head(f"can the world reach this hub? {WORDS[found.cause]}{detail}"))
+
+    def asks_anew(self, *, sure: bool) -> bool:
+        """True unless it is connected and a person leaves it so. Raises :class:`Misused` where none can be asked."""
+        from hub.flow import guide
+        from hub.sdk import AsksConsent, HoldsTokens
+        from hub.store import connections as rows
+
+        hub, name = self.hub, self.name
+        one = hub.connected[name]
+        if sure or not (one.has(AsksConsent) and one.has(HoldsTokens)):
+            return True
+        with hub.store.read() as connection:
+            row = rows.get(connection, name) if name in rows.names(connection) else None
+        if row is None or not row.fingerprint or row.paused_by == "hub" or not guide.tokens(hub, name):
+            return True
+        state = f"paused: {row.paused}" if row.paused else f"in mode {row.mode}"
+        self.say(f"\n{name} is connected already: {row.fingerprint}, {state}.")
+        if sys.stdin.isatty() and not self.as_json:
+            return click.confirm("Ask for a new consent?", default=False)
+        self.told["outcome"] = "connected"
+        self.print()
+        raise Misused(
+            f"For a new consent: hub connections connect {name} --again\n"
+            f"To see whether it works: hub connections check {name}; its vendor's side: hub connections setup {name}"
+        )
 
     def consent(self, *, paste: bool, account: str, another: bool) -> bool:
         """A person says yes; True when the tokens are in place (or none are needed)."""
@@ -284,10 +316,11 @@ class Walk:
         if not self.as_json:
             show_steps(head, as_told(steps, self.language))
 
-    def check(self) -> bool:
+    def check(self, *, beside: bool) -> bool:
         """One real round trip, and what is known of the webhook."""
+        from hub.cli.checking import check_here
         from hub.cli.printing import ago, clean
-        from hub.flow import check, guide, set_up
+        from hub.flow import guide, set_up
         from hub.sdk import ConnectorError, ReceivesWebhooks
         from hub.store import connections as rows
 
@@ -300,7 +333,7 @@ class Walk:
 
         hub.store.run(ensure)
         try:
-            account = check.check(hub, name)
+            account, stays = check_here(hub, name, beside=beside)
         except ConnectorError as error:
             self.say(self.head(f"does it work? No: {type(error).__name__}: {error.summary}"))
             return False
@@ -322,6 +355,8 @@ class Walk:
             ends = f"ends {state.expires_at:%Y-%m-%d %H:%M} UTC" if state.expires_at else "has no known end"
             renews = ", and the hub renews it before" if state.renews_itself else ""
             self.say(f"   {clean(state.name)} {ends}{renews}")
+        if stays:
+            self.say(f"\n{stays}")
         if not row.paused:
             self.say(f"\n{name} is connected, in mode {row.mode}. Start the hub, if it does not run yet: hub run")
         return not row.paused

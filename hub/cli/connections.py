@@ -157,18 +157,24 @@ def print_connections(rows: list[ConnectionView], *, running: bool = True, locke
 def check(name: str, config_path: Path | None, as_json: bool) -> None:
     """Ask the vendor now whose account this is. A connection the hub itself paused resumes when it is mended.
 
-    Exit code 1 when the vendor refuses, or another account answers: then the connection is paused.
+    A hub that runs works with the settings it read at its start: what it paused resumes when they work, and after a
+    change of hub.toml or of a secret's file it must be restarted.
+
+    Exit code 1 when the vendor refuses, or another account answers: then the connection is paused. Also when it answers
+    here and stays paused in the hub that runs.
     """
+    from hub.cli.checking import check_here
     from hub.cli.printing import print_facts, print_json
-    from hub.flow import check as checking
+    from hub.cli.status import is_running
     from hub.flow import radar
     from hub.sdk import ConnectorError
     from hub.store import connections as rows
 
-    with open_hub(load_config(config_path), with_connections=True) as hub:
+    config = load_config(config_path)
+    with open_hub(config, with_connections=True) as hub:
         must_know(hub.connected, name)
         try:
-            account = checking.check(hub, name)
+            account, stays = check_here(hub, name, beside=is_running(config))
         except ConnectorError as error:
             raise Stop(f"{name}: {type(error).__name__}: {error.summary}") from error
         with hub.store.read() as connection:
@@ -183,6 +189,8 @@ def check(name: str, config_path: Path | None, as_json: bool) -> None:
         if row.paused:
             print_facts([("paused", row.paused)])
         tell_credentials(name, standing)
+    if stays:
+        raise Stop(stays)
     if row.paused_by == "hub":  # a person's pause is no refusal
         raise Stop(
             f"{name} is paused, its queue is kept: {row.paused}.\n"

@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hub.cli.opening import Misused, Stop, config_option, json_option, keep_private, load_config, must_know, open_hub
+from hub.cli.opening import (
+    Misused,
+    Stop,
+    actor,
+    config_option,
+    json_option,
+    keep_private,
+    load_config,
+    must_know,
+    open_hub,
+)
 
 if TYPE_CHECKING:
     from hub.catalogue import Catalogue
@@ -122,6 +132,7 @@ def _run(
     def ask(words: str) -> None:
         click.echo(f"\n>>> {words} Waiting… (Ctrl-C ends the round and cleans up)\n", err=as_json)
 
+    _record(hub, name)
     proved = proving.prove(
         hub,
         name,
@@ -139,6 +150,17 @@ def _run(
     if not proved.ok:
         raise Stop(f"{_failed(name, proved)}\n{_outcome(name, proved, files)}")
     click.echo(_outcome(name, proved, files), err=as_json)
+
+
+def _record(hub: Hub, name: str) -> None:
+    """A round writes at the vendor, on a live account only when somebody wants that: who began it is in the audit."""
+    from hub.store import connections as rows
+
+    def unit(tx: Any) -> None:
+        mode = rows.get(tx.connection, name).mode
+        rows.write_audit(tx, actor=actor(), action="prove", object_=name, now=hub.now(), mode=mode)
+
+    hub.store.run(unit)
 
 
 def _clean(hub: Hub, name: str, folder: Path, versions: Versions, *, as_json: bool) -> None:
@@ -218,6 +240,7 @@ def as_page(report: dict[str, Any]) -> str:
         f"- from {report['started_at'][:19]} to {report['ended_at'][:19]} UTC, {report['calls']} calls",
         f"- hub {report['hub_version']}; plugin {report['distribution']} {report['plugin_version']}",
         f"- {'without' if report['unattended'] else 'with'} a person; the round's code is {report['code']}",
+        *(["- on a live account, which has real tickets (--on-live-account)"] if report["live_account"] else []),
         "",
         "| step | state | what was seen | vendor's ids | ms |",
         "| --- | --- | --- | --- | --- |",

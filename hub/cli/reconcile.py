@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from hub.cli.leisure import calls_option
-from hub.cli.opening import Misused, Stop, config_option, json_option, load_config, must_know, open_hub
+from hub.cli.opening import Misused, Stop, actor, config_option, json_option, load_config, must_know, open_hub
 
 if TYPE_CHECKING:
     from hub.cli.leisure import Telling
@@ -55,7 +55,7 @@ def reconcile(
     with open_hub(load_config(config_path), with_connections=True) as hub:
         must_know(hub.connected, name)
         try:
-            comparison = Comparison(hub, name, since=start, repair=repair, calls_a_minute=calls_a_minute)
+            comparison = Comparison(hub, name, since=start, repair=repair, actor=actor(), calls_a_minute=calls_a_minute)
         except CannotCompare as error:
             raise Stop(str(error)) from error
         right_account(hub, name)

@@ -29,7 +29,7 @@ def secrets() -> None:
 @secrets.command()
 @config_option
 def rotate(config_path: Path | None) -> None:
-    """Put everything under a new key. Stop the hub first (exit code 3 while it runs).
+    """Put everything under a new key. Stop the hub first (exit code 3 while it runs). Browsers must log in again.
 
     With the key in a file the old one stays beside it as secret.key.old-DATE: backups made before open with that one
     only. With the key in HUB_SECRET_KEY it prints what to put there. Cut off anywhere, run it again.
@@ -60,6 +60,7 @@ def rotate(config_path: Path | None) -> None:
                 new_file.unlink()
                 raise Stop(f"Nothing was changed: {error}.") from error
             click.echo(f"Under the new key now: {_told(counted)}.")
+            click.echo("Whoever was logged in to the console must log in again: hub login-link")
         elif not _opens(mark, new):
             raise WrongKey("Neither the key that is set nor a new one opens this database.")
         assert new is not None  # noqa: S101 - it opens the database

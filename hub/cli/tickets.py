@@ -164,13 +164,13 @@ def _print(found: TicketDetail) -> None:
 def _print_message(message: MessageView) -> None:
     from hub.cli.printing import clean, indented, when
 
-    seen = message.privacy if message.public else "internal"
+    seen, yet = "internal" if message.internal else message.privacy, " yet" if message.awaited else ""
     marks = [
         seen,
         *(["edited"] if message.edited_at else []),
         *(["deleted"] if message.deleted_at else []),
         *(["redacted"] if message.redacted else []),
-        *([f"not published: {clean(message.not_published)}"] if message.not_published else []),
+        *([f"not published{yet}: {clean(message.not_published)}"] if message.not_published else []),
     ]
     said_by = f"{message.side}: {clean(message.author)}"
     click.echo(f"  {when(message.created_at)}  #{message.id}  {said_by} ({', '.join(marks)})")

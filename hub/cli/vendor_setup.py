@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def setup(name: str, do: str | None, config_path: Path | None, as_json: bool) -> None:
     """Show what must be so at the vendor (fields, queues, webhooks) before NAME works; do it with --apply.
 
-    Works whether the hub runs or not. Exit code 0 when nothing is missing afterwards (with --remove: nothing is left
-    for a person to remove), 1 otherwise, so that a script can wait for it.
+    Works whether the hub runs or not. Exit code 0 when nothing that must be there is missing afterwards (with
+    --remove: nothing is left for a person to remove), 1 otherwise, so that a script can wait for it.
 
     As JSON: "connection", "webhook_url", "before" and "steps" (the plan before and after; each step with "title",
     "state": done, missing or unknown, "by": hub or person, "optional", "instructions" and "stays": what --remove
@@ -92,7 +92,10 @@ def _tell_outcome(name: str, do: str | None, steps: list[dict[str, Any]], left: 
     if not left:
         unseen = [step for step in steps if step["state"] == "unknown"]
         seen = "; what is unknown the hub's credentials cannot see: look yourself" if unseen else ""
-        click.echo(f"\n{name}: nothing is missing{seen}.")
+        wishes = [step for step in steps if step["state"] == "missing"]
+        verb = "is" if len(wishes) == 1 else "are"
+        there = f"nothing that must be there is missing; {_steps(wishes, 'optional ')} {verb}"
+        click.echo(f"\n{name}: {there if wishes else 'nothing is missing'}{seen}.")
         return
     mine = [step for step in left if step["by"] == "hub"]
     if mine and do is None:
@@ -104,8 +107,8 @@ def _tell_outcome(name: str, do: str | None, steps: list[dict[str, Any]], left: 
         click.echo(f"\nYours: {_steps(yours)}, as written above. Then look again: hub connections setup {name}")
 
 
-def _steps(steps: Sequence[object]) -> str:
-    return "one step" if len(steps) == 1 else f"{len(steps)} steps"
+def _steps(steps: Sequence[object], kind: str = "") -> str:
+    return f"one {kind}step" if len(steps) == 1 else f"{len(steps)} {kind}steps"
 
 
 def as_told(steps: Sequence[SetupStep], language: str) -> list[dict[str, Any]]:

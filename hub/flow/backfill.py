@@ -10,7 +10,7 @@ from typing import Any
 from hub.flow.hub import Hub
 from hub.flow.patience import CALLS_A_MINUTE, Patience, patiently
 from hub.sdk import Backfills, HistoryPage
-from hub.store import Row, Tx, history
+from hub.store import Row, Tx, connections, history
 
 
 class CannotBackfill(Exception):
@@ -61,20 +61,27 @@ def backfill(
     wait: Callable[[float, str], None],
     tell: Callable[[Progress], None] = lambda progress: None,
     afresh: bool = False,
+    actor: str = "hub",
     calls_a_minute: int = CALLS_A_MINUTE,
 ) -> Outcome:
     """Read what changed at a helpdesk since ``since`` into the store, in the caller's thread.
 
     ``wait`` sleeps (seconds, why); ``tell`` hears after each page. Nothing is posted, answered or routed. A page and
     its bookmark share one transaction: killed at any moment, the next run goes on there; after the end it reads only
-    what changed since, unless ``afresh``. Raises :class:`CannotBackfill`, :class:`Stalled`, ``BackfillMoved``, and the
-    connector's errors when waiting does not help.
+    what changed since, unless ``afresh``. That ``actor`` began goes into the audit. Raises :class:`CannotBackfill`,
+    :class:`Stalled`, ``BackfillMoved``, and the connector's errors when waiting does not help.
     """
     connector = _able(hub, name)
     patience = Patience(hub, name, calls_a_minute=calls_a_minute)
     with hub.store.read() as connection:
         earlier = history.open_or_last(connection, name)
-    row: Row[Any] = hub.store.run(lambda tx: history.begin(tx, name, since=since, afresh=afresh, now=hub.now()))
+
+    def begin(tx: Tx) -> Row[Any]:
+        told = {"since": f"{since:%Y-%m-%d %H:%M} UTC", "afresh": afresh}
+        connections.write_audit(tx, actor=actor, action="backfill", object_=name, now=hub.now(), **told)
+        return history.begin(tx, name, since=since, afresh=afresh, now=hub.now())
+
+    row: Row[Any] = hub.store.run(begin)
     resumed, new, changed = bool(row.cursor), 0, 0
     tell(Progress(row.read, row.total, new, changed))
     began_at = row.read

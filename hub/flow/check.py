@@ -38,8 +38,11 @@ def ask_soon(hub: Hub, tx: Tx, name: str) -> None:
         connections.change(tx, name, probe_at=now)
 
 
-def check(hub: Hub, name: str) -> Account:
+def check(hub: Hub, name: str, *, beside: bool = False) -> Account:
     """Ask the vendor and write down the answer. A connection the hub itself paused resumes when it is mended.
+
+    ``beside``: another process runs the hub. It works with the settings it read at its start, which these need not be:
+    what it paused stays paused then, and it is asked to check for itself at once.
 
     Another account under the same name pauses the connection and keeps its queue. Raises the connector's errors.
     """
@@ -51,7 +54,7 @@ def check(hub: Hub, name: str) -> Account:
         hub.store.run(lambda tx: _failed(hub, tx, name, failure, calls))
         raise
     calls, vendor_time = hub.calls(name).take(), connector.toolbox.http.vendor_time
-    hub.store.run(lambda tx: _answered(hub, tx, name, account, calls, vendor_time))
+    hub.store.run(lambda tx: _answered(hub, tx, name, account, calls, vendor_time, beside=beside))
     return account
 
 
@@ -60,7 +63,9 @@ def check_quietly(hub: Hub, name: str) -> bool:
     try:
         check(hub, name)
     except ConnectorError as error:
-        log.warning("%s: %s", name, error.summary)
+        # Nobody has connected it yet: that was said at the start, and is no news every minute.
+        level = logging.DEBUG if retry.is_unconnected(hub, name) else logging.WARNING
+        log.log(level, "%s: %s", name, error.summary)
         return False
     except Exception:
         log.exception("checking %s failed unexpectedly", name)
@@ -72,11 +77,14 @@ def _failed(hub: Hub, tx: Tx, name: str, error: Exception, calls: int) -> None:
     now = hub.now()
     connections.add_calls(tx, name, calls)
     retry.blame_connection(hub, tx, name, error, now=now, has_lane=False)
-    again = hub.timing.probe_paused_every if name in hub.checked else FIRST_CHECK_AGAIN
+    seldom = name in hub.checked or retry.is_unconnected(hub, name)
+    again = hub.timing.probe_paused_every if seldom else FIRST_CHECK_AGAIN
     connections.change(tx, name, probe_at=now + again, last_error=str(error)[:500], last_error_at=now)
 
 
-def _answered(hub: Hub, tx: Tx, name: str, account: Account, calls: int, vendor_time: datetime | None) -> None:
+def _answered(
+    hub: Hub, tx: Tx, name: str, account: Account, calls: int, vendor_time: datetime | None, *, beside: bool
+) -> None:
     now = hub.now()
     connections.add_calls(tx, name, calls)
     row = connections.get(tx.connection, name)
@@ -88,15 +96,21 @@ def _answered(hub: Hub, tx: Tx, name: str, account: Account, calls: int, vendor_
         connections.open_alarm(tx, name, "another_account", text=text, now=now)
         connections.change(tx, name, probe_at=now + hub.timing.probe_paused_every)
         return
+    if row.paused_by == "hub" and beside:
+        connections.change(tx, name, probe_at=now)
+        return
     if row.paused_by == "hub":
         connections.resume(tx, name, now=now)
-        log.warning("%s works again; what waited goes out now", name)
+        if row.fingerprint:
+            log.warning("%s works again; what waited goes out now", name)
+        else:
+            log.info("%s is connected", name)
         tx.after_commit.append(lambda: hub.nudge(name))
     for kind in ("authentication", "configuration", "another_account", "unreachable"):
         connections.close_alarm(tx, name, kind, now=now)
-    connections.change(
-        tx, name, fingerprint=account.fingerprint, account=account.model_dump(mode="json"), probe_at=now + AGAIN_AFTER
-    )
+    probe_at = now if beside else now + AGAIN_AFTER
+    shown = account.model_dump(mode="json")
+    connections.change(tx, name, fingerprint=account.fingerprint, account=shown, probe_at=probe_at)
     _compare_clocks(hub, tx, name, vendor_time, first=not row.fingerprint)
     connections.succeeded(tx, name, now=now)
     tx.after_commit.append(lambda: hub.checked.add(name))

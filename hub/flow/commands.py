@@ -167,25 +167,26 @@ def _other_category(order: Order) -> None:
 
 
 def _wrong_person(order: Order) -> None:
-    """The author of the newest message is parted from the customer they were joined with, and the request is theirs."""
+    """The author of the customer's newest message is parted from the customer they were joined with. The request stays
+    its opener's: an answer must not reach whoever happened to write last in it."""
     tx, ticket = order.tx, order.ticket
-    last = messages.last_inbound(tx.connection, ticket.id)
-    author = last.identity_id if last is not None and last.identity_id else ticket.identity_id
+    last = messages.last_inbound(tx.connection, ticket)
+    author = last.identity_id if last is not None else ticket.identity_id
     before = people.accounts(tx, author)
-    moved = people.part(tx, author, evidence=f"parted by {order.actor} in {ticket.code}", now=order.now)
-    if not moved and author == ticket.identity_id:
+    if not people.part(tx, author, evidence=f"parted by {order.actor} in {ticket.code}", now=order.now):
         order.say("command_not_joined")
         return
-    order.change(identity_id=author, customer_id=people.customer_of(tx, author))
-    person = people.as_identity(people.identity_by_id(tx.connection, author))
-    tickets.add_event(tx, ticket.id, "person_parted", now=order.now, actor=order.actor, identity=person.label)
-    if moved:
-        left = [one for one in before if one not in people.accounts(tx, author)]
-        others = ", ".join(people.as_identity(people.identity_by_id(tx.connection, one)).label for one in left)
-        order.say("command_parted", person=person.label, network=person.network, others=others)
-    if author != ticket.identity_id:
-        order.fields["requester"] = person
-        order.say("command_requester", person=person.label, network=person.network)
+    ours = people.accounts(tx, ticket.identity_id)
+    owners, others = _labels(tx, ours), _labels(tx, [one for one in before if one not in ours])
+    order.ticket = track.fresh(tx, ticket.id)
+    tickets.add_event(tx, ticket.id, "person_parted", now=order.now, actor=order.actor, identity=others)
+    order.say("command_parted", person=others, owner=owners)
+    compose.keep_from_parted(order.hub, tx, before, cause=order.cause, now=order.now)
+
+
+def _labels(tx: Tx, identities: Sequence[int]) -> str:
+    found = [people.as_identity(people.identity_by_id(tx.connection, one)) for one in identities]
+    return ", ".join(f"{one.label} ({one.network.capitalize()})" for one in found)
 
 
 def _same_person(order: Order) -> None:
@@ -230,7 +231,7 @@ def _publish_to_all(order: Order) -> None:
         return
     answer, told = messages.by_id(tx.connection, message_id), sent.told(tx.connection, message_id)
     copies, refused = 0, list[str]()
-    others = [one for one in tickets.conversations(tx.connection, ticket.id) if compose.lane_of(one.id) not in told]
+    others = [one for one in tickets.conversations(tx.connection, ticket) if compose.lane_of(one.id) not in told]
     for conversation in others[:MOST_COPIES]:
         under = messages.last_inbound_of(tx.connection, conversation.id)
         if under is None:

@@ -248,6 +248,8 @@ def _fields(pair: Pair, record: RecordChanged) -> Iterator[Difference]:
         return
     mirrored = pair.link.mirrored or {}
     there = mirror.seen_fields(record)
+    if not there.get("category"):
+        there.pop("category", None)  # empty in the helpdesk is no opinion, as for a change it reports
     differing = [name for name, value in there.items() if name in mirrored and mirrored[name] != value]
     if "status" not in mirrored and there.get("status", "new") not in (*RESTING, pair.ticket.status):
         differing.append("status")

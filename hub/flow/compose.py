@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,10 +13,11 @@ from hub.flow.wording import clean, personal_data
 from hub.sdk import AddComment, Attachment, RepliesInPrivate, RepliesInPublic, Reply, ReplyLimits, Said
 from hub.sdk.commands import DRAFT_TAG, SEND_DRAFT
 from hub.sdk.text import fits, split
-from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, tickets
+from hub.store import Connection, Row, Tx, connections, deliveries, messages, people, sent, tickets
 
 SEND_DRAFT_TAG = SEND_DRAFT.tag
 DRAFT = "draft: waits for the agent's word"
+PARTED = "it was for somebody who is another customer again"
 MAX_PARTS = 10
 NO_LIMITS = ReplyLimits(max_length=100_000)
 
@@ -44,11 +45,11 @@ def plan(
     under: Row[Any] | None = None,
     attachments: Sequence[Attachment] = (),
 ) -> Plan:
-    """Plan an answer: under the customer's newest post (or the message ``under``), never wider than it, in parts that
-    fit, with the files that the network takes."""
+    """Plan an answer: under the newest post of the ticket's own customer (or the message ``under``), never wider than
+    it, in parts that fit, with the files that the network takes."""
     if ticket.not_ours:
         return Plan(refused="not_ours")
-    last = under or messages.last_inbound(connection, ticket.id)
+    last = under or messages.last_inbound(connection, ticket)
     if last is None:
         return Plan(refused="no_conversation")
     conversation = tickets.conversation_by_id(connection, last.conversation_id)
@@ -113,12 +114,12 @@ def compose(
     What may not go out comes back to the agent as an internal note with the reason and the next step. ``copy_of`` names
     the record whose answer this is a copy of: copies leave one by one, and too many of them wait as drafts.
     """
-    planned = plan(hub, tx.connection, ticket, text, now=now, attachments=attachments)
+    last = messages.last_inbound(tx.connection, ticket)
+    planned = plan(hub, tx.connection, ticket, text, now=now, under=last, attachments=attachments)
     if planned.refused:
         refuse(hub, tx, ticket, cause=cause, name=planned.refused, values=dict(planned.values), now=now)
         return
-    last = messages.last_inbound(tx.connection, ticket.id)
-    assert last is not None  # noqa: S101 - the plan found it
+    assert last is not None  # noqa: S101 - the plan is of it
     source = tickets.conversation_by_id(tx.connection, last.conversation_id).connection
     mode = connections.get(tx.connection, source).mode
     due_at = incident.turn(tx, copy_of, source, now=now) if copy_of and mode == "live" else now
@@ -255,6 +256,25 @@ def release_drafts(hub: Hub, tx: Tx, ticket: Row[Any], *, actor: str, now: datet
 def no_draft_waits(hub: Hub, tx: Tx, ticket: Row[Any], *, cause: str, now: datetime) -> None:
     """Take the mark of a waiting draft off the record."""
     track.tell_sink(hub, tx, ticket, cause=f"no-{cause}", now=now, by_person=True, tags_remove=(DRAFT_TAG,))
+
+
+def keep_from_parted(hub: Hub, tx: Tx, accounts: Collection[int], *, cause: str, now: datetime) -> None:
+    """These accounts were one customer and are not any more: what waits to be said to one of them in a ticket of
+    another is never said, and the agents of that ticket are told."""
+    astray = {lane_of(one.id): one for one in tickets.with_others(tx.connection, accounts)}
+    gone: dict[int, list[Row[Any]]] = {}
+    for row in sent.waiting_in(tx.connection, astray.keys()):
+        deliveries.change(tx, row.id, state="discarded", reason=PARTED, done_at=now)
+        gone.setdefault(row.ticket_id, []).append(row)
+    for ticket_id, found in gone.items():
+        ticket, why = track.fresh(tx, ticket_id), f"{cause}:{ticket_id}"
+        drafts = any(row.reason.startswith(DRAFT) for row in found)
+        if drafts and not deliveries.parked_with(tx.connection, ticket_id, DRAFT):
+            no_draft_waits(hub, tx, ticket, cause=why, now=now)
+        to = people.identity_by_id(tx.connection, astray[found[0].lane].identity_id)
+        owner = people.identity_by_id(tx.connection, ticket.identity_id)
+        values: dict[str, object] = {"person": people.as_identity(to).label, "owner": people.as_identity(owner).label}
+        refuse(hub, tx, ticket, cause=why, name="parted", values=values, now=now)
 
 
 def refuse(

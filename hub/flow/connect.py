@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from hub.flow import check
+from hub.flow import check, retry
 from hub.flow.hub import Hub
 from hub.flow.set_up import without_secrets
 from hub.sdk import AsksConsent, Choice, Connector, ConnectorError, Vault
@@ -27,8 +27,7 @@ from hub.store import Row, Tx, connections, consents
 log = logging.getLogger("hub.connect")
 
 LASTS = timedelta(minutes=30)
-REMOVED = "removed"
-"""Why a removed connection is paused; connecting it again lifts that pause."""
+REMOVED = retry.REMOVED
 
 OVERTAKEN = "the connection was removed, or connected by another consent, before this one was through; nothing was kept"
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import SecretStr
+
 from hub.flow.connect import REMOVED
 from hub.flow.hub import Hub
 from hub.flow.set_up import SetupFailed, last_seen, set_up, without_secrets
@@ -48,9 +50,10 @@ def plan_removal(hub: Hub, name: str) -> Removal:
             plan.left.append(_unseen(type(error).__name__))
         else:
             ours = _made(steps)
-            plan.done += [_around("take back: ", "toglie: ", step.title) for step in ours]
+            plan.done += [_around("take back: ", "toglie: ", step.title) for step in ours if not step.stays]
             plan.stays = _staying(ours)
             plan.left += [step.title for step in steps if step.by == "person" and step.state == "done"]
+    plan.left += _not_by_consent(hub, name)
     with hub.store.read() as connection:
         names = ", ".join(consents.vault_names(connection, name))
     if names and isinstance(connector, HoldsTokens):
@@ -60,6 +63,7 @@ def plan_removal(hub: Hub, name: str) -> Removal:
     plan.done.append(
         Words(en="stop reading and sending; keep the history", it="smette di leggere e inviare; conserva la storia")
     )
+    plan.done += _cut_off(hub, name)
     return plan
 
 
@@ -77,6 +81,7 @@ def remove(hub: Hub, name: str, *, actor: str) -> Removal:
         _revoke(hub, name, removal)
     else:
         removal.left.append(_CANNOT_LOOK)
+    removal.left += _not_by_consent(hub, name)
 
     def unit(tx: Tx) -> int:
         forgotten = consents.empty_vault(tx, name)
@@ -99,6 +104,7 @@ def remove(hub: Hub, name: str, *, actor: str) -> Removal:
             it="ha smesso di leggere e inviare; la storia è conservata",
         )
     )
+    removal.done += _cut_off(hub, name)
     return removal
 
 
@@ -191,6 +197,39 @@ def _joined(title: str | Words, stays: str | Words) -> Words:
 
 def _around(en: str, it: str, title: str | Words) -> Words:
     return Words(en=en + in_language(title, "en"), it=it + in_language(title, "it"))
+
+
+def _not_by_consent(hub: Hub, name: str) -> list[str | Words]:
+    """The credentials of the settings: they open the vendor's door until a person revokes them there."""
+    one = hub.connected.get(name)
+    if one is None or one.settings is None:
+        return []
+    vendor = one.connector.display_name
+    return [
+        Words(
+            en=f"revoke {key} at {vendor}: the hub did not get it by consent, it works until then",
+            it=f"revoca {key} presso {vendor}: l'hub non l'ha avuto per consenso, fino ad allora vale",
+        )
+        for key in type(one.settings).model_fields
+        if key not in _NO_WAY_IN and isinstance(getattr(one.settings, key), SecretStr)
+    ]
+
+
+_NO_WAY_IN = ("client_secret",)
+"""An application's own secret (RFC 6749) opens nothing without a token, and those are revoked."""
+
+
+def _cut_off(hub: Hub, name: str) -> list[str | Words]:
+    with hub.store.read() as connection:
+        tickets = connections.open_tickets(connection, name)
+    if not tickets:
+        return []
+    return [
+        Words(
+            en=f"{tickets} open ticket(s) lose their way out: what is answered there reaches nobody",
+            it=f"restano senza via d'uscita i ticket aperti ({tickets}): ciò che vi si risponde non arriva a nessuno",
+        )
+    ]
 
 
 def _waiting(hub: Hub, name: str) -> int:

@@ -26,7 +26,6 @@ class Late:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._sources = [name for name, one in hub.connected.items() if one.side == "source"]
         self._after = hub.now()
 
     def step(self) -> int:
@@ -36,8 +35,10 @@ class Late:
             return 0
         self._after = now + EVERY
         with hub.store.read() as connection:
+            # Those that left the configuration too: what was meant for them waits.
+            sources = [row.name for row in connections.every(connection) if row.side == "source"]
             found = sent.answers_waiting(
-                connection, self._sources, since=now - LATE, told_by=f"add_comment:{CAUSE}", most=AT_ONCE
+                connection, sources, since=now - LATE, told_by=f"add_comment:{CAUSE}", most=AT_ONCE
             )
         return sum(hub.store.run(lambda tx, row=row: _tell(hub, tx, row, now=now)) for row in found)  # type: ignore[misc]
 
@@ -57,8 +58,10 @@ def _tell(hub: Hub, tx: Tx, row: Row[Any], *, now: datetime) -> bool:
     if present is None:
         return False
     ticket = tickets.by_id(tx.connection, present.ticket_id)
-    why = texts.reason(_why(tx.connection, present.connection), hub.language)
-    text = texts.note("late", hub.language, network=ticket.network, reason=why)
+    name = _why(tx.connection, present.connection)
+    why = texts.reason(name, hub.language)
+    note = "late_removed" if name == "late_removed" else "late"
+    text = texts.note(note, hub.language, network=ticket.network, reason=why)
     body = AddComment(ticket=track.view_of(hub, tx.connection, ticket), said=Said(text=text), public=False)
     cause = f"{CAUSE}{present.message_id}:{present.connection}"
     if track.to_sink(hub, tx, ticket, body, cause=cause, by_person=True, now=now) is None:
@@ -69,6 +72,9 @@ def _tell(hub: Hub, tx: Tx, row: Row[Any], *, now: datetime) -> bool:
 
 
 def _why(connection: Connection, name: str) -> str:
+    source = connections.get(connection, name)
+    if source.gone:
+        return "late_removed"
     if connections.read_switch(connection, connections.STOP_TALKING):
         return "late_silent"
-    return "late_paused" if connections.get(connection, name).paused_by not in ("", "hub") else "late_down"
+    return "late_paused" if source.paused_by not in ("", "hub") else "late_down"

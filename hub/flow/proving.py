@@ -134,6 +134,7 @@ class _Scene:
         one = hub.connected[name]
         self.redactor = Redactor(secrets_of(one.settings), keep=KEPT_WORDS)
         self.clock = StandingClock(hub.now)
+        self.is_live = bool(why_not(hub, name))
         self.http = RecordingSession(
             self.redactor,
             self.clock,
@@ -189,4 +190,4 @@ class _Scene:
             "ticks": [one.isoformat() for one in self.clock.ticks],
             "keep": list(KEPT_WORDS),
         }
-        return {**head, "calls": calls}, {**head, **recording}
+        return {**head, "live_account": self.is_live, "calls": calls}, {**head, **recording}

@@ -75,8 +75,10 @@ class Radar:
         ]
 
     def tell_at_start(self) -> None:
-        """Into the log: what the vendors of these connections will switch off."""
+        """Into the log: who is to be connected yet, and what the vendors of these connections will switch off."""
         for name in self._names:
+            if retry.is_unconnected(self._hub, name):
+                log.info("%s: nobody has connected it yet: hub connections connect %s", name, name)
             for one in _news(self._hub, name, within=timedelta(days=366)):
                 log.warning("%s: %s", name, words(one, self._hub.now().date()))
 
@@ -163,6 +165,9 @@ def renew(hub: Hub, name: str) -> bool | None:
 def look(hub: Hub, name: str, *, refused: bool = False) -> Standing:
     """See how it stands, and open or close the alarms about it. ``refused``: the vendor did not renew it."""
     found, today = standing(hub, name), hub.now().date()
+    with hub.store.read() as connection:
+        if retry.is_removed(connections.get(connection, name)):
+            return found
     ending = [_ends(hub, name, one) for one in found.tokens if one.soon]
     if refused and not ending:
         ending = [f"the vendor refused to renew its tokens: {_way(hub, name)}"]

@@ -15,7 +15,7 @@ from typing import Any
 from hub.flow import texts, track
 from hub.flow.hub import Hub
 from hub.sdk.commands import SAME_PERSON
-from hub.store import Row, Tx, connections, people, same_person, tickets
+from hub.store import Row, Tx, connections, people, records, same_person, tickets
 
 MOST_CUSTOMERS = 3
 """What more customers gave is a mailbox or a number that several people use: it says nothing about who they are."""
@@ -103,7 +103,10 @@ def _tell(
     now: datetime,
 ) -> None:
     kind, value = same
-    person, code = people.as_identity(other), same_person.last_code(tx.connection, other.id)
+    person, newest = people.as_identity(other), tickets.last_of(tx.connection, other.id)
+    code = newest.code if newest is not None else ""
+    record = None if newest is None else records.active(tx.connection, newest.id, newest.sink)
+    where = f"{code} ({record.url or f'#{record.vendor_id}'})" if record is not None else code
     tickets.add_event(
         tx, ticket.id, "person_proposed", now=now, actor="hub", identity=person.label, network=person.network,
         ticket=code, same=kind,
@@ -115,7 +118,7 @@ def _tell(
         other=person.label,
         network=person.network,
         same=texts.reason(f"same_{kind}", hub.language, data=masked(kind, value)),
-        code=code or "–",
+        code=where or "–",
         macro=SAME_PERSON.title.in_language(hub.language),
         tag=SAME_PERSON.tag,
     )

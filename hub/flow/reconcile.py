@@ -59,8 +59,8 @@ def able(hub: Hub) -> list[str]:
 class Comparison:
     """One comparison, a record at a time: whoever runs it asks :meth:`pause` before each :meth:`step`.
 
-    ``since`` takes what is not solved and what was touched since; ``None``: every record that lives. Raises
-    :class:`CannotCompare`.
+    ``since`` takes what is not solved and what was touched since; ``None``: every record that lives. That ``actor`` had
+    it repaired goes into the audit. Raises :class:`CannotCompare`.
     """
 
     def __init__(
@@ -70,10 +70,11 @@ class Comparison:
         *,
         since: datetime | None,
         repair: bool = False,
+        actor: str = "hub",
         calls_a_minute: int = CALLS_A_MINUTE,
     ) -> None:
         self._connector = _able(hub, name)
-        self._hub, self.name, self.since, self._repair = hub, name, since, repair
+        self._hub, self.name, self.since, self._repair, self._actor = hub, name, since, repair, actor
         self._patience = Patience(hub, name, calls_a_minute=calls_a_minute)
         self.result = Result()
         with hub.store.read() as connection:
@@ -83,6 +84,7 @@ class Comparison:
         self._again: set[int] = set()
         self._looked_at: set[str] = set()
         self._unreadable = 0
+        self._audited = not repair
 
     @property
     def left(self) -> int:
@@ -127,6 +129,8 @@ class Comparison:
     def finish(self) -> CertificateView:
         """Compare what has no record at all, keep the certificate, open or close the alarm."""
         hub, result = self._hub, self.result
+        if not self._audited:
+            hub.store.run(self._audit)
         with hub.store.read() as connection:
             found = [self._recordless(connection, row) for row in self._without]
         for difference in filter(None, found):
@@ -192,9 +196,23 @@ class Comparison:
         self.result.differences.append(difference)
         if not self._repair or not difference.repair:
             return
-        if self._hub.store.run(lambda tx: mend(tx, difference)):
+
+        def unit(tx: Tx) -> Any:
+            self._audit(tx)  # at the first repair: what is stopped on its way stays repaired
+            return mend(tx, difference)
+
+        mended = self._hub.store.run(unit)
+        self._audited = True
+        if mended:
             difference.repaired = True
             self.result.repaired += 1
+
+    def _audit(self, tx: Tx) -> None:
+        if not self._audited:
+            scope = "all" if self.since is None else f"{self.since:%Y-%m-%d %H:%M} UTC"
+            connections.write_audit(
+                tx, actor=self._actor, action="repair", object_=self.name, now=self._hub.now(), since=scope
+            )
 
     def _cannot_read(self, link: Row[Any], error: ConnectorError) -> None:
         self._unreadable += 1

@@ -72,13 +72,13 @@ def redact(hub: Hub, code: str, message_id: int, *, actor: str, reason: str) -> 
             raise NoSuchMessage(f'ticket "{code}" has no message {message_id}')
         published, going_out = _published(tx.connection, stored)
         title = _forget(hub, tx, ticket, stored, text=REDACTED, attachments=[])
-        told = {"message": stored.id, "reason": reason, "still_at": list(published)}
+        told = {"message": stored.id, "reason": reason, "still_at": list(published), "title_at": title}
         tickets.add_event(tx, ticket.id, redacting.KIND, now=now, actor=actor, **told)
         connections.write_audit(
             tx, actor=actor, action="redact", object_=ticket.code, now=now, message=stored.id, reason=reason
         )
         there, by_hand = _tell_helpdesk(hub, tx, ticket, stored.id, reason=reason)
-        return Redaction(there, by_hand, published, going_out, title)
+        return Redaction(there, by_hand, published, going_out, bool(title))
 
     return hub.store.run(unit)
 
@@ -144,9 +144,9 @@ def redacted_there(hub: Hub, tx: Tx, row: Row[Any], event: CommentSeen, known: R
         return
     now = hub.now()
     published, going_out = _published(tx.connection, stored)
-    _forget(hub, tx, ticket, stored, text=text, attachments=kept)
-    told = {"message": stored.id, "record": event.record_id, "still_at": list(published)}
-    tickets.add_event(tx, ticket.id, redacting.KIND, now=now, actor=row.connection, **told)
+    title = _forget(hub, tx, ticket, stored, text=text, attachments=kept)
+    told = {"message": stored.id, "record": event.record_id, "still_at": list(published), "title_at": title}
+    tickets.add_event(tx, ticket.id, redacting.KIND, now=now, actor=f"somebody in {row.connection}", **told)
     if stored.direction == "outbound" and (published or going_out):
         where = ", ".join(published) or ticket.network
         note = texts.note("redacted_but_published", hub.language, network=ticket.network, where=where)
@@ -216,9 +216,9 @@ def _published(connection: Connection, stored: Row[Any]) -> tuple[tuple[str, ...
 
 def _forget(
     hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any], *, text: str, attachments: list[dict[str, Any]]
-) -> bool:
-    """Put ``text`` in the place of a message's words, wherever they are; True when a helpdesk's record has them as its
-    title."""
+) -> str:
+    """Put ``text`` in the place of a message's words, wherever they are; return the address (or id) of a helpdesk's
+    record that still has them as its title."""
     gone = [stored.text, stored.subject, *redacting.revisions(tx.connection, stored.id)]
     gone = [one for one in gone if one and one != REDACTED]
     titles = {first_words(one) for one in gone}
@@ -242,7 +242,8 @@ def _forget(
             _forget_quotes(tx, one, stored.permalink, needles, text=text)
     redacting.forget_shown(tx, ticket.id, stored.id)
     _forget_events(tx, stored, needles, text=text)
-    return title and records.active(tx.connection, ticket.id, ticket.sink) is not None
+    record = records.active(tx.connection, ticket.id, ticket.sink) if title else None
+    return "" if record is None else record.url or record.vendor_id
 
 
 def _take_back(hub: Hub, tx: Tx, ticket: Row[Any], stored: Row[Any]) -> None:

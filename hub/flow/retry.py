@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from hub.flow.hub import Hub
 from hub.flow.media import MediaUnavailable
 from hub.sdk import (
+    AsksConsent,
     AuthenticationFailed,
     ConfigurationError,
     ConnectorError,
+    HoldsTokens,
     OutcomeUnknown,
     PayloadNotUnderstood,
     RateLimited,
@@ -21,7 +23,7 @@ from hub.sdk import (
     TemporaryFailure,
     UnsupportedEvent,
 )
-from hub.store import Tx, connections
+from hub.store import Row, Tx, connections, consents
 
 log = logging.getLogger("hub.retry")
 
@@ -40,6 +42,9 @@ ACTIONS: dict[type[ConnectorError], Action] = {
     SignatureRejected: "bug",
 }
 """What follows a failed delivery. Anything that is not in it is a bug of the plugin: parked with its trace."""
+
+REMOVED = "removed"
+"""Why a removed connection is paused; connecting it again lifts that pause."""
 
 RATE_LIMIT_ALARM_AFTER = timedelta(hours=1)
 MAX_WAIT = timedelta(hours=24)
@@ -86,7 +91,7 @@ def blame_connection(
     if action == "retry" and not isinstance(error, MediaUnavailable):
         connections.failed(tx, name, error=str(error), now=now)
     elif action == "pause":
-        pause(tx, name, error, now=now)
+        pause(hub, tx, name, error, now=now)
     elif isinstance(error, RateLimited) and (error.scope == "connection" or not has_lane):
         row = connections.get(tx.connection, name)
         connections.change(
@@ -96,8 +101,35 @@ def blame_connection(
             connections.open_alarm(tx, name, "rate_limited", text=error.summary, now=now)
 
 
-def pause(tx: Tx, name: str, error: BaseException, *, now: datetime) -> None:
-    """Pause the connection, keep its queue, raise one alarm."""
+def is_unconnected(hub: Hub, name: str) -> bool:
+    """True for a connection that lives by a consent nobody has given yet: it cannot work, and nothing has failed."""
+    one = hub.connected[name]
+    if not (one.has(AsksConsent) and one.has(HoldsTokens)):
+        return False
+    with hub.store.read() as connection:
+        known = connections.get(connection, name).fingerprint or consents.vault_names(connection, name)
+    if known:  # it was connected once, or holds the trace of a token that died
+        return False
+    connector: Any = hub.instance(name)
+    try:
+        return not connector.tokens()
+    except Exception:  # a bug of the plugin: then what the vendor refuses is told as it is
+        log.exception("%s cannot tell its tokens", name)
+        return False
+
+
+def is_removed(row: Row[Any]) -> bool:
+    """True for a connection that a person removed: nothing about it is an alarm."""
+    return bool(row.gone) or row.paused == REMOVED
+
+
+def pause(hub: Hub, tx: Tx, name: str, error: BaseException, *, now: datetime) -> None:
+    """Pause the connection, keep its queue, raise one alarm; none where nobody has connected it yet or any more."""
+    if is_removed(connections.get(tx.connection, name)):
+        return
+    if isinstance(error, AuthenticationFailed) and is_unconnected(hub, name):
+        connections.pause(tx, name, reason=str(error), by="hub", now=now)
+        return
     kind = "authentication" if isinstance(error, AuthenticationFailed) else "configuration"
     if connections.pause(tx, name, reason=str(error), by="hub", now=now):
         log.warning(

@@ -245,7 +245,9 @@ def _published(hub: Hub, tx: Tx, row: Row[Any], body: Reply, receipt: Receipt, n
     if body.part == body.parts:
         earlier = deliveries.earlier_parts(tx.connection, row) if body.parts > 1 else []
         told = [*(Receipt.model_validate(one.receipt) for one in earlier), receipt]
-        proofs = tuple(Proof(state="published", permalink=one.permalink, at=one.at or now) for one in told)
+        proofs = tuple(
+            Proof(state="published", privacy=body.privacy, permalink=one.permalink, at=one.at or now) for one in told
+        )
         ticket = track.fresh(tx, row.ticket_id)
         track.tell_sink(hub, tx, ticket, cause=f"proof:{row.uuid}", now=now, by_person=True, proofs=proofs)
 

@@ -13,6 +13,10 @@ NOTES = {
         "it": "NON ancora su {network}: {reason}. La tua risposta è conservata ed esce da sola appena possibile; non "
         "c'è nulla da riscrivere. Un'altra nota dirà quando è pubblicata.",
     },
+    "late_removed": {
+        "en": "NOT on {network}: {reason}. Your answer does not go out: reach the customer there by hand.",
+        "it": "NON su {network}: {reason}. La tua risposta non esce: raggiungi lì il cliente a mano.",
+    },
     "draft": {
         "en": "Draft. This would be published on {network} as an answer to {to}:\n\n{text}\n\n"
         "To publish it, use the macro “{macro}” or add the tag {tag}. To withdraw it, write a better one or leave "
@@ -140,13 +144,11 @@ NOTES = {
         "it": "Questo profilo non è unito a nessun altro: non c'è nulla da annullare.",
     },
     "command_parted": {
-        "en": "Parted: {person} on {network} and {others} are different customers again.",
-        "it": "Separati: {person} su {network} e {others} sono di nuovo clienti diversi.",
-    },
-    "command_requester": {
-        "en": "This request is now of {person} on {network}: the hub asks the helpdesk to show them as its requester.",
-        "it": "Questa richiesta ora è di {person} su {network}: l'hub chiede all'helpdesk di mostrarlo come "
-        "richiedente.",
+        "en": "Parted: {person} and {owner} are different customers again. What {person} wrote here stays readable. "
+        "Answers here go only to {owner}; the next message of {person} becomes a request of its own.",
+        "it": "Separati: {person} e {owner} sono di nuovo clienti diversi. Quello che {person} ha scritto qui resta "
+        "leggibile. Le risposte da qui vanno solo a {owner}; il prossimo messaggio di {person} diventa una richiesta a "
+        "sé.",
     },
     "person_proposed": {
         "en": "Perhaps one customer: {person}, who writes here, and {other} on {network} {same}. The last request of "
@@ -213,6 +215,10 @@ NOTES = {
 }
 
 NEXT_STEPS = {
+    "parted": {
+        "en": "If {owner} should read it, write it again here: it then goes to {owner} only.",
+        "it": "Se deve leggerla {owner}, riscrivila qui: allora va solo a {owner}.",
+    },
     "no_conversation": {
         "en": "The customer's post is gone. Contact the customer another way.",
         "it": "Il post del cliente non c'è più. Contatta il cliente in un altro modo.",
@@ -258,6 +264,10 @@ NEXT_STEPS = {
 }
 
 REASONS = {
+    "parted": {
+        "en": "it was for {person}, who is a different customer again",
+        "it": "era per {person}, che è di nuovo un cliente diverso",
+    },
     "same_email": {
         "en": "gave the same e-mail address ({data})",
         "it": "hanno dato lo stesso indirizzo e-mail ({data})",
@@ -271,6 +281,7 @@ REASONS = {
         "it": "tutto ciò che l'azienda dice sulle reti è fermo per ora",
     },
     "late_paused": {"en": "the connection is switched off for now", "it": "la connessione è spenta per ora"},
+    "late_removed": {"en": "the connection was removed", "it": "la connessione è stata tolta"},
     "late_down": {"en": "the network takes nothing from us just now", "it": "la rete ora non accetta nulla da noi"},
     "no_conversation": {"en": "the post is no longer there", "it": "il post non c'è più"},
     "window_closed": {"en": "the time to answer is over", "it": "il tempo per rispondere è scaduto"},

@@ -22,7 +22,7 @@ def view_of(hub: Hub, connection: Connection, ticket: Row[Any], *, unassigned: b
         hub,
         ticket,
         identity=people.identity_by_id(connection, ticket.identity_id),
-        last=messages.last_inbound(connection, ticket.id),
+        last=messages.last_inbound(connection, ticket),
         source=connections.get(connection, ticket.connection),
         unassigned=unassigned,
     )

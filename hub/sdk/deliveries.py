@@ -38,9 +38,10 @@ class TicketView(Value):
 
 
 class Proof(Value):
-    """Where and when an agent's answer appeared, or why it did not."""
+    """Where and when an agent's answer appeared, or why it did not. ``privacy`` is the answer's own."""
 
     state: Literal["published", "refused", "unknown"]
+    privacy: Privacy = "public"
     permalink: str = ""
     at: datetime | None = None
     reason: str = ""
@@ -89,7 +90,7 @@ class UpdateFields(Value):
     """Set fields. ``None`` and empty leave a field alone. ``proofs`` and ``note`` go out as one internal note.
 
     ``category`` goes wherever the connector keeps the category (a field, a tag); ``requester`` is whose record it is
-    from now on, where the helpdesk can change that.
+    from now on, where the helpdesk can change that. The hub sends no ``requester``: a record stays its opener's.
     """
 
     verb: Literal["update_fields"] = "update_fields"

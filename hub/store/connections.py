@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, func, or_, select, text, update
 
 from hub.store import rows
 from hub.store import tables as t
@@ -60,6 +60,14 @@ def every(connection: Connection) -> Sequence[Row[Any]]:
 def names(connection: Connection) -> set[str]:
     """The names of all connections, also of those no longer configured."""
     return set(connection.scalars(select(t.connection.c.name)))
+
+
+def open_tickets(connection: Connection, name: str) -> int:
+    """How many tickets that are not solved came by a connection, or lie at it."""
+    here = t.ticket.c
+    mine = or_(here.connection == name, here.sink == name)
+    query = select(func.count()).select_from(t.ticket).where(mine, here.status.not_in(("solved", "closed")))
+    return int(connection.scalar(query) or 0)
 
 
 def change(tx: Tx, name: str, **values: Any) -> None:

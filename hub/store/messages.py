@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from hub.sdk import Decision, Message
-from hub.store import rows
+from hub.store import people, rows
 from hub.store import tables as t
 from hub.store.prepared import run
 from hub.store.upsert import insert_new
@@ -160,9 +160,14 @@ def of_ticket(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:
     return connection.execute(query, rows.at({"ticket_id": ticket_id})).all()
 
 
-def last_inbound(connection: Connection, ticket_id: int) -> Row[Any] | None:
-    """The customer's newest message of a ticket that is still there: what an answer goes under."""
-    return run(connection, _LAST_INBOUND, rows.at({"ticket_id": ticket_id})).first()
+def last_inbound(connection: Connection, ticket: Row[Any]) -> Row[Any] | None:
+    """The customer's newest message of a ticket that is still there: what an answer goes under. What somebody wrote who
+    was parted from its customer is none of it."""
+    at = rows.at({"ticket_id": ticket.id})
+    last = run(connection, _LAST_INBOUND, at).first()
+    if last is None or last.identity_id == ticket.identity_id:
+        return last
+    return connection.execute(_LAST_INBOUND.where(people.whose(t.message.c.identity_id, ticket)), at).first()
 
 
 def last_inbound_of(connection: Connection, conversation_id: int) -> Row[Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Column, ColumnElement, Connection, Row, or_, select, update
 
 from hub.sdk import Identity, Thread
 from hub.store import rows, same_person
@@ -75,6 +75,13 @@ def identities_of(connection: Connection, customer_id: int) -> list[int]:
     link = t.customer_link.c
     query = select(link.identity_id).where(link.customer_id == customer_id, link.undone_at.is_(None))
     return list(connection.scalars(query.order_by(link.identity_id)))
+
+
+def whose(account: Column[Any], ticket: Row[Any]) -> ColumnElement[bool]:
+    """That an account is one of the ticket's customer now: its opener's, or one joined with it and not parted since."""
+    link = t.customer_link.c
+    theirs = select(link.identity_id).where(link.customer_id == ticket.customer_id, link.undone_at.is_(None))
+    return or_(account == ticket.identity_id, account.in_(theirs))
 
 
 def accounts(tx: Tx, identity_id: int) -> list[int]:

@@ -67,12 +67,6 @@ def with_customers(tx: Tx, identity_ids: Collection[int]) -> Sequence[Row[Any]]:
     return tx.execute(query.order_by(t.identity.c.id)).all()
 
 
-def last_code(connection: Connection, identity_id: int) -> str:
-    """The human number of an identity's newest ticket; empty when it has none."""
-    query = select(t.ticket.c.code).where(t.ticket.c.identity_id == identity_id)
-    return connection.execute(query.order_by(t.ticket.c.id.desc()).limit(1)).scalar() or ""
-
-
 def spoken_of(connection: Connection, some: Collection[int], others: Collection[int]) -> bool:
     """True when it was proposed or decided of one of ``some`` and one of ``others`` whether they are one customer."""
     low, high = person_pair.c.low_id, person_pair.c.high_id

@@ -12,6 +12,10 @@ from hub.store import tables as t
 from hub.store.deliveries import NOT_ENDED
 
 LIVE = ("waiting", "claimed", "sending", "unknown")
+_NOT_BEGUN = (
+    t.delivery.c.verb == "reply",
+    (t.delivery.c.state == "waiting") | ((t.delivery.c.state == "parked") & t.delivery.c.first_attempt_at.is_(None)),
+)
 
 
 def updates(connection: Connection, ticket_id: int, sink: str, *, most: int = 20) -> Sequence[Row[Any]]:
@@ -62,13 +66,18 @@ def ordered_since(connection: Connection, ticket_id: int, *, since: datetime) ->
 
 def replies_not_begun(connection: Connection, message_id: int) -> Sequence[Row[Any]]:
     """What waits to be published of an answer, as a draft or in its turn: nothing of it can have left."""
-    columns = t.delivery.c
-    query = select(t.delivery).where(
-        columns.message_id == message_id,
-        columns.verb == "reply",
-        (columns.state == "waiting") | ((columns.state == "parked") & columns.first_attempt_at.is_(None)),
+    query = select(t.delivery).where(t.delivery.c.message_id == message_id, *_NOT_BEGUN)
+    return connection.execute(query.order_by(t.delivery.c.id)).all()
+
+
+def waiting_in(connection: Connection, lanes: Collection[str]) -> Sequence[Row[Any]]:
+    """What waits to be published in these lanes, as :func:`replies_not_begun`, each with its ``lane``."""
+    query = (
+        select(t.delivery, t.lane.c.key.label("lane"))
+        .join(t.lane, t.lane.c.id == t.delivery.c.lane_id)
+        .where(t.lane.c.key.in_(lanes), *_NOT_BEGUN)
     )
-    return connection.execute(query.order_by(columns.id)).all()
+    return connection.execute(query.order_by(t.delivery.c.id)).all()
 
 
 def customer_words_kept_back(connection: Connection, ticket_id: int, sink: str, *, reason: str) -> Sequence[Row[Any]]:

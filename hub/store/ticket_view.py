@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Table, select
 
-from hub.store import messages, people, tickets
+from hub.store import answer_view, messages, people, tickets
 from hub.store import tables as t
 from hub.store.secrets import SecretUnreadable
 
@@ -33,7 +34,8 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryView:
-    """One thing done, or to be done, at one connection. ``receipt_id`` and ``permalink`` are its proof."""
+    """One thing done, or to be done, at one connection. ``receipt_id`` and ``permalink`` are its proof; ``privacy`` is
+    who may read a reply, empty for anything else."""
 
     id: int
     key: str
@@ -49,6 +51,7 @@ class DeliveryView:
     done_at: datetime | None
     receipt_id: str
     permalink: str
+    privacy: str
     attempts: tuple[AttemptView, ...]
 
 
@@ -75,7 +78,8 @@ class DecisionView:
 @dataclass(frozen=True, slots=True)
 class MessageView:
     """One thing said. ``side`` is who said it: ``customer`` or ``company``. ``not_published`` is why a public comment
-    of the helpdesk did not reach the customer (so far); empty when it did. ``id`` is for ``hub ticket redact``."""
+    of the helpdesk did not reach the customer (so far), empty when it did; ``awaited``: it still may. ``privacy`` is
+    who can read it on the network, an answer too (``direct``: in private). ``id`` is for ``hub ticket redact``."""
 
     id: int
     side: str
@@ -85,6 +89,7 @@ class MessageView:
     public: bool
     privacy: str
     not_published: str
+    awaited: bool
     text: str
     permalink: str
     attachments: tuple[dict[str, Any], ...]
@@ -95,6 +100,11 @@ class MessageView:
     revisions: tuple[RevisionView, ...]
     deliveries: tuple[DeliveryView, ...]
     decisions: tuple[DecisionView, ...]
+
+    @property
+    def internal(self) -> bool:
+        """True for a note, which only agents see; what was said in private on a network is none."""
+        return not self.public and self.origin != "network"
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +226,9 @@ def ticket(connection: Connection, code: str, decrypt: Callable[[str | None], An
         automation_stopped=row.automation_stopped,
         threads=_threads(connection, row.id),
         records=_records(connection, row.id),
-        messages=_messages(connection, row.id, deliveries, decisions, _refusals(timeline), _redacted(timeline)),
+        messages=_messages(
+            connection, row.id, deliveries, decisions, answer_view.refusals(timeline), _redacted(timeline)
+        ),
         events=tuple(
             EventView(id=one.id, at=one.at, kind=one.kind, actor=one.actor, data=one.data or {}) for one in timeline
         ),
@@ -260,6 +272,7 @@ def _deliveries(connection: Connection, ticket_id: int) -> tuple[DeliveryView, .
             done_at=row.done_at,
             receipt_id=row.receipt_id or "",
             permalink=(row.receipt or {}).get("permalink", ""),
+            privacy=json.loads(row.body).get("privacy", "public") if row.verb == "reply" else "",
             attempts=tuple(tried.get(row.id, ())),
         )
         for row in rows
@@ -283,15 +296,18 @@ def _decisions(connection: Connection, ticket_id: int) -> tuple[DecisionView, ..
 def _messages(
     connection: Connection,
     ticket_id: int,
-    deliveries: Iterable[DeliveryView],
+    deliveries: Sequence[DeliveryView],
     decisions: Iterable[DecisionView],
-    refusals: Mapping[int, str],
+    refused: Mapping[int, str],
     redacted: set[int],
 ) -> tuple[MessageView, ...]:
     rows = messages.of_ticket(connection, ticket_id)
     revisions: dict[int, list[RevisionView]] = {}
     for one in _children(connection, t.message_revision, "message_id", [row.id for row in rows]):
         revisions.setdefault(one.message_id, []).append(RevisionView(one.revision, one.text, one.seen_at))
+    privacies = answer_view.privacies(rows, deliveries)
+    replies = {row.id: [one for one in deliveries if one.message_id == row.id and one.verb == "reply"] for row in rows}
+    fates = {row.id: answer_view.not_published(connection, row, replies[row.id], refused) for row in rows}
     return tuple(
         MessageView(
             id=row.id,
@@ -300,8 +316,9 @@ def _messages(
             sender_kind=row.sender_kind,
             author=row.author_name,
             public=row.public,
-            privacy=row.privacy,
-            not_published=_not_published(row, deliveries, refusals),
+            privacy=privacies[row.id],
+            not_published=fates[row.id][0],
+            awaited=fates[row.id][1],
             text=row.text,
             permalink=row.permalink,
             attachments=tuple(row.attachments or ()),
@@ -319,32 +336,6 @@ def _messages(
 
 def _redacted(timeline: Iterable[Row[Any]]) -> set[int]:
     return {event.data["message"] for event in timeline if event.kind == "redacted" and event.data}
-
-
-def _refusals(timeline: Iterable[Row[Any]]) -> dict[int, str]:
-    """Message -> why it was refused, for those that never became a delivery."""
-    found: dict[int, str] = {}
-    answer = None
-    for event in timeline:
-        data = event.data or {}
-        if event.kind == "agent_answered":
-            answer = data.get("message")
-        elif event.kind == "comment_not_published" and "message" in data:
-            found[data["message"]] = data.get("reason", "")
-        elif event.kind == "answer_refused" and answer is not None:
-            # A refusal does not name its message: it stands right behind the answer it refuses.
-            found.setdefault(answer, data.get("reason", ""))
-    return found
-
-
-def _not_published(row: Row[Any], deliveries: Iterable[DeliveryView], refusals: Mapping[int, str]) -> str:
-    if row.origin != "helpdesk" or not row.public:
-        return ""
-    replies = [one for one in deliveries if one.message_id == row.id and one.verb == "reply"]
-    if not replies:
-        return refusals.get(row.id) or "the hub never sent it"
-    held = next((one for one in replies if one.state != "done"), None)
-    return "" if held is None else held.reason or f"the delivery is {held.state}"
 
 
 def _children(connection: Connection, table: Table, column: str, parents: list[int]) -> list[Row[Any]]:

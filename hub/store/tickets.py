@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -132,10 +132,30 @@ def conversation_by_id(connection: Connection, conversation_id: int) -> Row[Any]
     return connection.execute(query).one()
 
 
-def conversations(connection: Connection, ticket_id: int) -> Sequence[Row[Any]]:
-    """A ticket's conversations, oldest first."""
-    query = select(t.conversation).where(t.conversation.c.ticket_id == ticket_id)
-    return connection.execute(query.order_by(t.conversation.c.id)).all()
+def conversations(connection: Connection, ticket: Row[Any]) -> Sequence[Row[Any]]:
+    """A ticket's conversations with its customer, oldest first; not those with somebody who was parted from them."""
+    here = t.conversation.c
+    query = select(t.conversation).where(here.ticket_id == ticket.id, people.whose(here.identity_id, ticket))
+    return connection.execute(query.order_by(here.id)).all()
+
+
+def with_others(connection: Connection, identities: Collection[int]) -> Sequence[Row[Any]]:
+    """The conversations that some of these accounts have in tickets of others of them, who are another customer."""
+    here, link = t.conversation.c, t.customer_link.c
+    query = (
+        select(t.conversation)
+        .join(t.ticket, t.ticket.c.id == here.ticket_id)
+        .join(t.customer_link, link.identity_id == here.identity_id)
+        .where(here.identity_id.in_(identities), t.ticket.c.identity_id.in_(identities))
+        .where(link.undone_at.is_(None), link.customer_id != t.ticket.c.customer_id)
+    )
+    return connection.execute(query.order_by(here.id)).all()
+
+
+def last_of(connection: Connection, identity_id: int) -> Row[Any] | None:
+    """An identity's newest ticket."""
+    query = select(t.ticket).where(t.ticket.c.identity_id == identity_id)
+    return connection.execute(query.order_by(t.ticket.c.id.desc()).limit(1)).first()
 
 
 def happened(connection: Connection, ticket_id: int, kind: str) -> bool:

@@ -107,7 +107,7 @@ class ConnectionView:
 
 @dataclass(frozen=True, slots=True)
 class TicketView:
-    """One line of the list of tickets."""
+    """One line of the list of tickets. ``answer_waits``: an agent's answer is not published yet."""
 
     id: int
     code: str
@@ -123,6 +123,7 @@ class TicketView:
     created_at: datetime
     updated_at: datetime
     answered_at: datetime | None
+    answer_waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,8 @@ def ticket_rows(
         )
     if before is not None:
         query = query.where(t.ticket.c.id < before)
+    found = connection.execute(query.order_by(t.ticket.c.id.desc()).limit(limit)).all()
+    held = _answers_waiting(connection, [row.id for row in found])
     return [
         TicketView(
             id=row.id,
@@ -266,9 +269,19 @@ def ticket_rows(
             created_at=row.created_at,
             updated_at=row.updated_at,
             answered_at=row.answered_at,
+            answer_waits=row.id in held,
         )
-        for row in connection.execute(query.order_by(t.ticket.c.id.desc()).limit(limit))
+        for row in found
     ]
+
+
+def _answers_waiting(connection: Connection, ticket_ids: Sequence[int]) -> set[int]:
+    rows = connection.execute(
+        select(t.delivery.c.ticket_id)
+        .where(t.delivery.c.ticket_id.in_(ticket_ids), t.delivery.c.verb == "reply")
+        .where(OUTBOX_OPEN)
+    )
+    return {row.ticket_id for row in rows}
 
 
 def filed_as(connection: Connection, record: str) -> list[FiledView]:

@@ -144,9 +144,10 @@ def redact_message(code: str, number: int) -> Response:
     except redact.NoSuchMessage:
         abort(404)
     by_hand, published = ", ".join(done.by_hand), ", ".join(done.published)
+    there = len(done.there)
     told = [
         say("flash.redacted"),
-        say("flash.redacted_there", number=len(done.there)) if done.there else "",
+        say("flash.redacted_there_one" if there == 1 else "flash.redacted_there", number=there) if there else "",
         say("flash.redacted_by_hand", comments=by_hand) if by_hand else "",
         say("flash.redacted_title") if done.title else "",
         say("flash.redacted_published", where=published) if published else "",

@@ -145,7 +145,7 @@ def install(app: Flask) -> None:
 def _show(name: str, link: str = "") -> str:
     way = way_of(name)
     with Running.here().hub.store.read() as read:
-        return page("console/connect.html", read, way=way, link=link)
+        return page("console/connect.html", read, way=way, link=link, now=Running.here().hub.now())
 
 
 def _standing(name: str) -> Standing:

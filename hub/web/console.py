@@ -12,7 +12,7 @@ from hub.store import connections, views
 from hub.store.tables import DELIVERY_STATES, INBOX_STATES
 from hub.web.running import Running
 from hub.web.sessions import login_required
-from hub.web.way import locked_out
+from hub.web.way import locked_out, problems_of
 
 PAGE = 50
 STATES = {"inbox": INBOX_STATES, "outbox": DELIVERY_STATES}
@@ -67,6 +67,7 @@ def connection(name: str) -> str:
             public_url=running.config.hub.public_url,
             webhook=_webhook(running, name) if connected and connected.has(ReceivesWebhooks) else "",
             stopped=views.parked(read, 20, name=name),
+            problems=problems_of(name),
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 
+from hub.flow import texts
 from hub.web.translation import label, language, say
 
 _DAY = r"(?P<moment>(?:on|today,|since) \d{4}-\d\d-\d\d)"
@@ -39,6 +40,7 @@ REASONS = {
         (r"said in the native app", "why.native"),
         (r"not a record of ours", "why.not_ours"),
         (r"not published: (?P<why>.*)", "why.not_published"),
+        (r"completed: (?P<number>\d+) events", "why.completed"),
     )
 }
 """Why something did not happen, at a ticket."""
@@ -107,8 +109,16 @@ SENTENCES = {
 }
 """What an alarm, a pause or a failed step says."""
 
-_OWN = {**REASONS, **SENTENCES}
-_REWORDED = ("why.made_public", "told.error")
+_PAUSED = {re.compile(r"(?P<name>\S+) is paused: (?P<why>.*)", re.DOTALL): "why.paused"}
+"""The store's words."""
+_OWN = {**REASONS, **_PAUSED, **SENTENCES}
+_AGENTS = [
+    (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*)", re.escape(text)), re.DOTALL), name)
+    for name, both in texts.REASONS.items()
+    for text in both.values()
+]
+"""What agents were told, in the hub's language, which need not be the reader's."""
+_REWORDED = ("why.made_public", "why.paused", "told.error")
 """Those said in other words in English, too."""
 LONGEST = 1000
 """What is longer is a vendor's: our sentences within sentences, repeated by it a thousand times, would end no page."""
@@ -157,4 +167,15 @@ def _one(text: str) -> str:
             if name in values:
                 values[name] = label(name, values[name])
         return say(key, **values)
+    for pattern, name in _AGENTS:
+        found = pattern.fullmatch(text)
+        if found is not None:
+            values = {each: _in_one_language(value) for each, value in found.groupdict().items()}
+            return texts.reason(name, language(), **values)
     return ""
+
+
+def _in_one_language(value: str) -> str:
+    """The reader's part of ``card number / numero di carta``."""
+    english, _, italian = value.partition(" / ")
+    return italian if italian and language() == "it" else english if italian else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from flask import Blueprint, abort, flash, request
 
@@ -24,7 +23,7 @@ blueprint = Blueprint("removing", __name__, url_prefix="/console/connections/<na
 def plan(name: str) -> str:
     """What removing would do now: the vendor is asked, and nothing is changed."""
     _must_know(name)
-    return _show(name, disconnect.plan_removal(Running.here().hub, name).in_language(language()), removed=False)
+    return _show(name, disconnect.plan_removal(Running.here().hub, name), removed=False)
 
 
 @blueprint.post("")
@@ -35,8 +34,7 @@ def remove(name: str) -> str | tuple[str, int]:
     if request.form.get("confirm", "").strip() != name:
         flash(say("remove.not_the_name"), "error")
         return plan(name), 400
-    removal = disconnect.remove(Running.here().hub, name, actor=ACTOR)
-    return _show(name, removal.in_language(language()), removed=True)
+    return _show(name, disconnect.remove(Running.here().hub, name, actor=ACTOR), removed=True)
 
 
 def _must_know(name: str) -> None:
@@ -45,8 +43,8 @@ def _must_know(name: str) -> None:
             abort(404)
 
 
-def _show(name: str, told: dict[str, Any], *, removed: bool) -> str:
-    running = Running.here()
+def _show(name: str, removal: disconnect.Removal, *, removed: bool) -> str:
+    running, told = Running.here(), removal.in_language(language())
     in_file = name in running.config.connections
     with running.hub.store.read() as read:
         return page("console/remove.html", read, name=name, told=told, removed=removed, in_file=in_file)

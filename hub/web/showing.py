@@ -15,7 +15,7 @@ from hub.sdk import Words, in_language
 from hub.web.reasons import told, why
 from hub.web.running import Running
 from hub.web.sessions import csrf_token
-from hub.web.translation import language, say
+from hub.web.translation import label, language, say
 
 UNITS = (("d", 86400, 2), ("h", 3600, 1), ("min", 60, 1))
 """Each with its seconds, and how many there must be to speak of it: "in 1 d" could be 47 hours."""
@@ -69,6 +69,26 @@ def field_label(name: str) -> str:
     return next(filter(None, labels), name.replace("_", " "))
 
 
+def category_label(name: str) -> str:
+    """What the operator calls a category, in the reader's language."""
+    known = Running.here().config.categories.get(name)
+    return (known.label.in_language(language()) if known else "") or name
+
+
+def team_label(name: str) -> str:
+    """What the operator calls a team, in the reader's language."""
+    known = Running.here().config.teams.teams.get(name)
+    return (known.label.in_language(language()) if known else "") or name
+
+
+def who(actor: str) -> str:
+    """Who did something, where the hub knows no name."""
+    place = actor.removeprefix("somebody in ")
+    if place != actor:
+        return say("who.somebody", place=place)
+    return label("who", actor) if actor in ("agent", "console") else actor
+
+
 def pretty(value: Any) -> str:
     """A JSON value for reading."""
     if isinstance(value, str):
@@ -95,5 +115,8 @@ def install(app: Flask) -> None:
         told=told,
         why=why,
         field_label=field_label,
+        category_label=category_label,
+        team_label=team_label,
+        who=who,
     )
     app.jinja_env.globals.update(here_with=here_with, csrf_token=csrf_token)

@@ -96,7 +96,7 @@ def way_of(name: str) -> Way:
         display_name=connector.display_name,
         settings=frozenset(connector.Settings.model_fields),
         running=name in hub.connected,
-        problems=_problems(running, name),
+        problems=problems_of(name),
         guide=_guide(running, name),
         redirect_url=redirect_url(),
         asks_consent=issubclass(connector, AsksConsent),
@@ -168,7 +168,9 @@ def own_url(config: Any) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _problems(running: Running, name: str) -> tuple[Problem, ...]:
+def problems_of(name: str) -> tuple[Problem, ...]:
+    """Why a connection could not start; empty for one that runs."""
+    running = Running.here()
     if name in running.hub.connected:
         return ()
     found = running.catalogue.check(running.config)

@@ -36,6 +36,7 @@ from hub.sdk import (
 
 
 class DeskSettings(Settings):
+    assign: Literal["fields", "group"] = "fields"
     subdomain: str = Field(examples=["acme"], pattern="^[a-z]+$")
     token: Secret = Field(examples=['{ env = "TOKEN" }'])
     pages: int = Field(3, ge=1, examples=[3])
@@ -284,6 +285,18 @@ def test_a_team_works_in_a_sink(catalogue: Catalogue, configure: Configure, sink
     (problem,) = catalogue.check(configure(teams=TEAMS.replace("acme-desk", sink)))
     assert (problem.path, problem.file, problem.fatal) == ("teams.care.sink", "teams.toml", True)
     assert words in problem.message
+
+
+def test_a_team_without_a_group_is_told_where_groups_count(catalogue: Catalogue, configure: Configure) -> None:
+    """A ticket that moves to it would stay with the group it had; said only where the hub sets groups."""
+    assigned = HUB.replace('connector = "desk"\n', 'connector = "desk"\nassign = "group"\n')
+    billing = '\n[teams.billing]\nsink = "acme-desk"\n'
+    grouped = billing + 'group = "Billing"\n'
+    (problem,) = catalogue.check(configure(assigned, TEAMS + grouped))
+    assert (problem.path, problem.file, problem.warning) == ("teams.care.group", "teams.toml", True)
+    assert problem.message == ('team "care" has no group: tickets that move to it keep the group they had in acme-desk')
+    assert catalogue.check(configure(HUB, TEAMS + grouped)) == []
+    assert catalogue.check(configure(assigned, TEAMS + billing)) == []
 
 
 def test_the_connections_of_the_trial_count(catalogue: Catalogue, configure: Configure) -> None:

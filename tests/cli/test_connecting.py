@@ -9,7 +9,9 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -196,7 +198,7 @@ def test_one_of_two_accounts(place: Place) -> None:
     assert "2. Acme Shop  shop" in answer.output
     assert place.row().fingerprint == "shop"
     assert "One more choice" in place.seen[0]
-    told = json.loads(place.connect("--json").stdout)
+    told = json.loads(place.connect("--json", "--again").stdout)
     assert ([one["id"] for one in told["choices"]], told["outcome"]) == (["acme", "shop"], "choose")
     told = json.loads(place.connect("--json", "--account", "shop").stdout)
     assert (told["outcome"], told["ready"]) == ("done", False)
@@ -206,7 +208,7 @@ def test_another_account(place: Place) -> None:
     """Told, and left alone; taken with a word of its own, and paused until a person resumes."""
     place.connect(input="n\n")
     before = place.row().fingerprint
-    answer = place.connect(person={"user": "other"})
+    answer = place.connect("--again", person={"user": "other"})
     assert (answer.exit_code, "Another account said yes: other (other)" in answer.output) == (1, True)
     assert (place.row().fingerprint, place.row().paused) == (before, "")
     answer = place.connect("--another-account", person={"user": "other"})
@@ -224,7 +226,7 @@ def test_pasted_on_a_server_without_a_browser(place: Place, monkeypatch: pytest.
         answer = place.type_in("connect", "desk", "--paste", input="n\n")
     assert "Connected: acme" in answer.output
     assert re.findall(r"^desk: (\d)\.", answer.output, re.MULTILINE) == ["1", "2", "3", "4"], "none is left out"
-    refused = place.type_in("connect", "desk", "--paste", input="https://example.com/?state=x&code=y\n")
+    refused = place.type_in("connect", "desk", "--paste", "--again", input="https://example.com/?state=x&code=y\n")
     assert (refused.exit_code, "not of a connection that was started here" in refused.output) == (1, True)
 
 
@@ -283,6 +285,43 @@ def test_removing(place: Place) -> None:
     assert "take [connections.desk] out of" in re.sub(r"\s+", " ", answer.output)
     assert place.connect("--yes").exit_code == 0
     assert (place.row().gone, place.row().paused) == (False, "")
+
+
+def test_a_connected_one_is_asked_about_first(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No new consent begins unasked: without a terminal it ends with exit code 2 and the way on; a no only looks."""
+    place.connect("--yes")
+    assert place.urls.empty()
+    answer = place.type_in("connect", "desk", "--yes")
+    assert (answer.exit_code, place.urls.empty()) == (2, True)
+    assert "desk is connected already: acme, in mode live" in answer.output
+    assert "hub connections connect desk --again" in answer.output
+    terminal = SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True))
+    monkeypatch.setattr("hub.cli.connecting.sys", terminal)
+    answer = place.type_in("connect", "desk", input="\nn\n")
+    assert ("It answers as acme" in answer.output, place.urls.empty()) == (True, True), answer.output
+
+
+def test_beside_a_hub_that_runs_new_settings_need_a_restart(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub reads them at its start only: a check here leaves its pause, asks it to check, and says so."""
+    place.connect("--yes")
+    store = Store(load(place.file).database_url)
+    now = datetime.now(UTC)
+
+    def refuse(tx: Any) -> None:
+        connections.pause(tx, "desk", reason="the login is refused", by="hub", now=now)
+        connections.open_alarm(tx, "desk", "authentication", text="the login is refused", now=now)
+
+    store.run(refuse)
+    store.close()
+    with monkeypatch.context() as running:
+        running.setattr("hub.cli.status.is_running", lambda config: True)
+        running.setattr("hub.cli.checking.PATIENCE", 0)
+        answer = place.type_in("check", "desk")
+    assert (answer.exit_code, "Restart the hub" in answer.output) == (1, True)
+    assert (place.row().paused, place.row().probe_at > now) == ("the login is refused", True)
+    assert [one.kind for one in place.ask(connections.alarms)] == ["authentication"]
+    assert place.type_in("check", "desk").exit_code == 0
+    assert place.row().paused == ""
 
 
 def test_removing_when_the_vendor_is_down(place: Place) -> None:

@@ -7,9 +7,11 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -105,6 +107,9 @@ def test_a_round_writes_a_report_and_a_recording(place: Place) -> None:
     assert page.startswith("# zendesk: proven\n")
     assert "| agent_answers | skipped | --unattended |" in page
     assert f"plugin social-care-hub {report['plugin_version']}" in page
+    with closing(sqlite3.connect(place.file.parents[1] / "var/hub.sqlite")) as database:
+        (audited,) = database.execute("SELECT object, data FROM audit WHERE action = 'prove'").fetchall()
+    assert (audited[0], json.loads(audited[1])) == ("desk", {"mode": "observe"})
     assert place.left() == []
 
 
@@ -158,7 +163,7 @@ def test_a_killed_round_is_finished_by_clean_up(place: Place) -> None:
 
 
 def test_a_live_connection_with_real_tickets_needs_a_word(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refused before anything is called; with the word it asks as ever."""
+    """Refused before anything is called; with the word it asks as ever, and the report says so."""
     place.type_in("prove", "desk", input="n\n")
     store = Store(load(place.file).database_url)
     store.run(lambda tx: connections.change(tx, "desk", mode="live"))
@@ -168,6 +173,10 @@ def test_a_live_connection_with_real_tickets_needs_a_word(place: Place, monkeypa
     assert answer.exit_code == 1
     assert "--on-live-account" in answer.output
     assert "Begin?" in place.type_in("prove", "desk", "--on-live-account", input="n\n").output
+    proved = place.type_in("prove", "desk", "--on-live-account", "--yes", "--unattended", "--json")
+    report = json.loads(proved.stdout)
+    assert report["live_account"] is True
+    assert "- on a live account" in Path(next(one for one in report["files"] if one.endswith(".md"))).read_text()
 
 
 def test_credentials_and_retirements_are_shown(place: Place) -> None:

@@ -142,6 +142,15 @@ def test_a_script_can_wait_for_it(folder: Path) -> None:
     assert COMMAND.splitlines()[0] not in answer.stdout
 
 
+def test_what_is_optional_is_not_called_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exit code 0 below a row marked missing: the last line says which kind of missing that is."""
+    wish = SetupStep(title="nicer view", state="missing", optional=True)
+    monkeypatch.setattr(Desk, "plan_setup", lambda *_: [wish, wish])
+    answer = type_in(folder, "desk")
+    assert answer.exit_code == 0, answer.output
+    assert "nothing that must be there is missing; 2 optional steps are." in answer.stdout
+
+
 def test_remove_takes_back_and_says_what_stays(folder: Path) -> None:
     """What a person made is left to that person, with exit code 1; when nothing stays it is 0."""
     Desk.there |= {"queue": "made", "hook": "made"}

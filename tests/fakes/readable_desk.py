@@ -39,7 +39,7 @@ class Desk(FakeSink, Completes):  # type: ignore[misc]
 
     def _record(self, record_id: str, fields: dict[str, Any], **more: Any) -> RecordChanged:
         at = datetime.fromtimestamp(fields.get("at", 0), UTC)
-        told = {name: fields[name] for name in ("status", "priority") if name in fields}
+        told = {name: fields[name] for name in ("status", "priority", "category") if name in fields}
         key = f"record:{record_id}:{sorted(told.items())}:{sorted(more.items())}"
         return RecordChanged(event_key=key, record_id=record_id, changed_at=at, **told, **more)
 

@@ -59,6 +59,7 @@ class VendorHouse(House):
             return made
 
         self.hub.toolbox = with_vendor  # type: ignore[method-assign]
+        vars(self.hub._local).clear()  # the start may have made an instance, without that way
 
     def live(self, rounds: int = 60) -> None:
         """Let a minute go by."""

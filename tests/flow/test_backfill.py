@@ -108,6 +108,8 @@ def test_everything_comes_in_whole_and_nothing_goes_out(archive: House) -> None:
     assert archive.helpdesk.records == {}
     for table in ("ticket", "message", "delivery", "inbox"):
         assert archive.rows(f"SELECT id FROM {table}") == [], table
+    (audited,) = archive.rows("SELECT actor, action, object FROM audit")
+    assert tuple(audited) == ("hub", "backfill", "desk")
 
 
 def test_texts_and_people_lie_encrypted(archive: House) -> None:

@@ -14,6 +14,7 @@ import requests
 
 from hub.flow import check, connect, control, disconnect, guide, set_up
 from hub.flow.connect import ConsentOver, Standing, Started
+from hub.sdk import AuthenticationFailed
 from hub.store import Tx, connections, consents
 from tests.fakes.consenting import CALLBACK, ConsentDesk, ConsentVendor
 from tests.fakes.guided import GuidedHouse
@@ -296,6 +297,55 @@ def test_removing_takes_back_only_our_own(house: GuidedHouse, vendor: ConsentVen
     assert "desk" not in check.due(house.hub)
     assert walk(house, vendor).outcome == "done"
     assert (row(house).gone, row(house).paused, row(house).fingerprint) == (False, "", "acme")
+
+
+def test_removing_names_what_a_person_must_revoke(
+    house: GuidedHouse, vendor: ConsentVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token of the settings stays good at the vendor: named before and after; cut-off tickets are counted."""
+    walk(house, vendor)
+    house.settle()
+    house.network.post("anna", "Where is my order?")
+    house.settle()
+    monkeypatch.setattr(disconnect, "_NO_WAY_IN", ())  # as if the client's secret were a token
+    planned = disconnect.plan_removal(house.hub, "desk")
+    removal = disconnect.remove(house.hub, "desk", actor="anna")
+    for told in (planned.in_language("en"), removal.in_language("en")):
+        assert told["left"][-1].startswith("revoke client_secret at Consent desk: the hub did not get it by consent")
+        assert told["done"][-1].startswith("1 open ticket(s) lose their way out")
+    assert planned.in_language("it")["left"][-1].startswith("revoca client_secret presso Consent desk")
+
+
+def test_nobody_has_connected_it_yet(house: GuidedHouse, vendor: ConsentVendor, caplog: Any) -> None:
+    """Said once at the start and looked at each minute; no warning, no alarm, also after it was removed. A token that
+    dies later is one."""
+
+    def alarms() -> list[str]:
+        with house.store.read() as connection:
+            return [
+                one.kind for one in connections.alarms(connection) if one.connection == "desk" and one.kind != "clock"
+            ]
+
+    caplog.set_level("INFO")
+    house.restart()
+    for _ in range(30):
+        house.step()
+        house.clock.forward(5)
+    told = [one for one in caplog.records if "desk" in one.getMessage()]
+    assert [one.levelname for one in told] == ["INFO"], [one.getMessage() for one in told]
+    assert "hub connections connect desk" in told[0].getMessage()
+    assert (alarms(), row(house).paused_by) == ([], "hub")
+    assert walk(house, vendor).outcome == "done"
+    assert row(house).paused == ""
+    for token in vendor.tokens:
+        token.revoked = True
+    with pytest.raises(AuthenticationFailed):
+        check.check(house.hub, "desk")
+    assert alarms() == ["authentication"]
+    disconnect.remove(house.hub, "desk", actor="anna")
+    with pytest.raises(AuthenticationFailed):
+        check.check(house.hub, "desk")
+    assert alarms() == []
 
 
 def test_a_consent_that_was_overtaken_keeps_nothing(

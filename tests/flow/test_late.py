@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from hub.flow import control, late
+from hub.flow import control, disconnect, late
 from hub.store import connections
 from tests.fakes.house import House
 from tests.fakes.staffed import FullSink, furnish, notes, steps, timeline
@@ -65,6 +65,16 @@ def test_the_agent_learns_that_an_answer_waits(house: House, stop: Callable[[Hou
     assert [post["text"] for post in house.network.own()] == ["We look at it."]
     assert len(told(house)) == 1
     assert len(timeline(house, "answer_late")) == 1
+
+
+def test_a_removed_connection_promises_nothing(house: House) -> None:
+    """The answer never goes out by itself: the agent is told to reach the customer by hand."""
+    disconnect.remove(house.hub, "network", actor="operator")
+    house.helpdesk.comment("r1", "We look at it.")
+    wait(house, 7)
+    assert len(told(house)) == 1
+    assert "removed" in told(house)[0]
+    assert "by itself" not in told(house)[0]
 
 
 def test_a_halt_of_everything_is_named(house: House) -> None:

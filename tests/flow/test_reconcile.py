@@ -42,8 +42,11 @@ def test_a_missed_answer_is_found_and_published_once(house: House) -> None:
     assert made.ours != made.theirs
     live(house)
     assert said(house) == ["It comes tomorrow."], "without --repair nothing changes"
+    assert house.rows("SELECT id FROM audit") == []
     again = compare(house, repair=True)
     assert (again.found, again.repaired, again.left) == (1, 1, 0)
+    (audited,) = house.rows("SELECT actor, action, object FROM audit")
+    assert tuple(audited) == ("hub", "repair", "desk")
     live(house, 20)
     compare(house, repair=True)
     live(house, 20)
@@ -232,6 +235,17 @@ def test_fields_that_differ_are_taken_over(house: House) -> None:
     live(house)
     assert [row.status for row in house.rows("SELECT status FROM ticket")] == ["pending"]
     assert compare(house).agrees
+
+
+def test_a_category_nobody_wrote_there_is_no_difference(house: House) -> None:
+    """A category field that was named later is empty in older records: nothing to report, nothing to repair. Another
+    category is a difference as ever."""
+    do(house, """UPDATE record_link SET mirrored = '{"category":"delivery"}'""")
+    house.helpdesk.records["r1"]["fields"]["category"] = ""
+    assert compare(house, repair=True).agrees
+    house.helpdesk.records["r1"]["fields"]["category"] = "billing"
+    (difference,) = compare(house).differences
+    assert difference["detail"] == "category"
 
 
 def test_a_record_deleted_unheard_is_one_difference(house: House) -> None:

@@ -133,6 +133,7 @@ def test_a_command_forgets_the_words_everywhere_and_in_the_helpdesk(database_url
     assert CARD not in str([one["text"] for one in house.helpdesk.records["r1"]["comments"]])
     (line,) = timeline(house, "redacted")
     assert "a card number" in line
+    assert '"title_at":"r1"' in line
     assert len(timeline(house, "redacted_there")) == 2
     (audited,) = house.rows("SELECT actor, action, data FROM audit")
     assert (audited.actor, audited.action) == ("me", "redact")

@@ -426,6 +426,9 @@ def test_private_and_public_words_of_one_customer_never_share_a_ticket(house: Ho
     steps(house)
     said = {post["text"]: (post["reply_to"], post["private"]) for post in house.network.own()}
     assert said == {"We wrote to m@example.com": (private, True), "Hello Maya!": (public, False)}
+    bodies = (json.loads(row.body) for row in house.rows("SELECT body FROM delivery WHERE verb = 'update_fields'"))
+    proofs = {body["record_id"]: proof["privacy"] for body in bodies for proof in body["proofs"]}
+    assert proofs == {"r1": "direct", "r2": "public"}, "agents are told who can read it"
 
 
 def test_a_private_word_in_a_public_thread_is_a_ticket_of_its_own(house: House) -> None:

@@ -91,7 +91,9 @@ def test_it_is_proposed_once_and_nothing_is_joined(house: House) -> None:
     (note,) = proposals(house)
     assert notes(house, "r2") == [note]
     code = house.rows("SELECT code FROM ticket ORDER BY id")[0].code
-    for words in ("bea, who writes here, and anna on Fake", "e-mail address (a…@example.com)", code, "Same person"):
+    (url,) = (row.url for row in house.rows("SELECT url FROM record_link WHERE vendor_id = 'r1'"))
+    there = f"{code} ({url or '#r1'})"
+    for words in ("bea, who writes here, and anna on Fake", "e-mail address (a…@example.com)", there, "Same person"):
         assert words in note
     assert MAIL not in note.lower()
     assert timeline(house, "person_proposed") == [
@@ -172,7 +174,7 @@ def test_an_agents_word_joins_and_another_one_parts_again(database_url: str) -> 
     assert customers(house) == before
     owners = house.rows("SELECT i.vendor_id, t.customer_id FROM ticket t JOIN identity i ON i.id = t.identity_id")
     assert {row.vendor_id: row.customer_id for row in owners} == before
-    assert "bea on Fake and anna are different customers again" in notes(house, "r2")[-1]
+    assert "anna (Fake) and bea (Fake) are different customers again" in notes(house, "r2")[-1]
     assert "requester" not in house.helpdesk.records["r2"]["fields"]
     assert not any(row.joined for row in house.rows("SELECT joined FROM identity"))
     post(house, "bea", "still me", emails=[MAIL])
@@ -192,10 +194,8 @@ def test_the_first_one_parts_them_too(house: House) -> None:
     assert customers(house) == {"anna": before["anna"], "bea": before["anna"]}
 
 
-def test_joined_accounts_share_their_open_ticket(database_url: str) -> None:
-    """Within 24 hours what either writes is one request; parted, the request goes to who wrote last, in the helpdesk
-    too, and each has its own again."""
-    house = open_house(database_url)
+def test_joined_accounts_share_their_open_ticket(house: House) -> None:
+    """Within 24 hours what either writes is one request; parted, it is its opener's, and each has its own again."""
     first = post(house, "anna", emails=[MAIL])
     post(house, "bea", emails=[MAIL])
     house.helpdesk.set_fields("r2", status="solved")
@@ -207,16 +207,84 @@ def test_joined_accounts_share_their_open_ticket(database_url: str) -> None:
     assert len(house.helpdesk.records) == 2
 
     give(house, "sch-wrong-person", "r1")
-    assert house.helpdesk.records["r1"]["fields"]["requester"] == "bea"
-    assert "now of bea on Fake" in notes(house, "r1")[-1]
-    owners = house.rows("SELECT i.vendor_id FROM ticket t JOIN identity i ON i.id = t.identity_id")
-    assert {row.vendor_id for row in owners} == {"bea"}
     post(house, "anna", "I wrote this myself")
+    assert len(house.helpdesk.records) == 2
+    post(house, "bea", "That was me", reply_to=first)
     assert len(house.helpdesk.records) == 3
 
-    house.clock.forward(86400)
-    post(house, "bea", "A day later")
-    assert len(house.helpdesk.records) == 4
+
+def shared(url: str, *, mode: str = "live") -> House:
+    """Anna and Bea, joined by an agent, both wrote privately into Bea's request r2, Anna last."""
+    house = open_house(url, mode=mode)
+    post(house, "anna", "Hello", emails=[MAIL])
+    house.helpdesk.set_fields("r1", status="solved")
+    steps(house)
+    post(house, "bea", "My order is late", emails=[MAIL], private=True)
+    give(house, "sch-same-person", "r2")
+    post(house, "bea", "Are you there?", private=True)
+    post(house, "anna", "My card is 12, by the way", private=True)
+    assert len(house.helpdesk.records) == 2
+    return house
+
+
+def reply(house: House, words: str) -> list[tuple[str, str]]:
+    """What an agent's answer in r2 becomes on the network: under whose message, with which words."""
+    posts, before = house.network.posts, len(house.network.own())
+    house.helpdesk.comment("r2", words)
+    steps(house)
+    return [(posts[one["reply_to"]]["author"], one["text"]) for one in house.network.own()[before:]]
+
+
+def test_after_a_parting_nobody_is_answered_in_anothers_request(database_url: str) -> None:
+    """Who wrote last in it is not its customer any more: the request, its requester and the answers are its opener's,
+    also to all; who was parted has a request of their own from their next message on, until an agent joins them again.
+    """
+    house = shared(database_url)
+    assert reply(house, "To both") == [("anna", "To both")]
+    give(house, "sch-wrong-person", "r2")
+    (owner,) = house.rows(
+        "SELECT i.vendor_id, t.customer_id FROM ticket t JOIN identity i ON i.id = t.identity_id WHERE t.private"
+    )
+    assert (owner.vendor_id, owner.customer_id) == ("bea", customers(house)["bea"])
+    assert "requester" not in house.helpdesk.records["r2"]["fields"]
+    note = notes(house, "r2")[-1]
+    for words in ("anna (Fake) and bea (Fake)", "What anna (Fake) wrote here", "only to bea (Fake)", "of its own"):
+        assert words in note
+    ((_, told),) = timeline(house, "person_parted")
+    assert told == {"identity": "anna (Fake)"}
+
+    assert reply(house, "To Bea alone") == [("bea", "To Bea alone")]
+    give(house, "sch-publish-to-all", "r2")
+    steps(house, 40)  # copies leave half a minute apart
+    assert [house.network.posts[one["reply_to"]]["author"] for one in house.network.own()] == ["anna", "bea", "bea"]
+    give(house, "sch-wrong-person", "r2")
+    assert "nothing to undo" in notes(house, "r2")[-1]
+    post(house, "anna", "And my card?", private=True)
+    assert len(house.helpdesk.records) == 3
+    assert "My card is 12, by the way" in [one["text"] for one in house.helpdesk.records["r2"]["comments"]]
+    give(house, "sch-same-person", "r2")
+    assert reply(house, "Again to both") == [("anna", "Again to both")]
+    house.close()
+
+
+@pytest.mark.parametrize("mode", ["draft", "live"])
+def test_what_waits_for_who_was_parted_is_never_said(database_url: str, mode: str) -> None:
+    """A draft, or an answer that had to wait: discarded, wherever the command is given, and the agent is told."""
+    house = shared(database_url, mode=mode)
+    if mode == "live":
+        now = house.clock()
+        house.store.run(lambda tx: connections.pause(tx, "network", reason="a pause", by="me", now=now))
+    assert reply(house, "About your card") == []
+    give(house, "sch-wrong-person", "r1")
+    if mode == "live":
+        house.store.run(lambda tx: connections.resume(tx, "network", now=house.clock()))
+    (kept,) = house.rows("SELECT state, reason FROM delivery WHERE verb = 'reply'")
+    assert (kept.state, kept.reason) == ("discarded", "it was for somebody who is another customer again")
+    (why,) = [note for note in notes(house, "r2") if "NOT published" in note]
+    assert "it was for anna, who is a different customer again" in why
+    assert "goes to bea only" in why
+    give(house, "sch-send-draft", "r2")
+    assert house.network.own() == []
     house.close()
 
 

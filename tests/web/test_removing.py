@@ -49,8 +49,9 @@ def test_the_plan_shows_what_goes_and_what_stays(browser: Browser, house: Guided
     ):
         assert words in page, words
     italian = browser.page(f"{PAGE}?lang=it")
-    for words in ("toglie: campo Post", "revoca e dimentica: ", "campo Post: viene disattivato", "Per confermare"):
+    for words in ("toglie: webhook", "revoca e dimentica: ", "campo Post: viene disattivato", "Per confermare"):
         assert words in italian, words
+    assert "toglie: campo Post" not in italian, "what stays is not taken back"
     assert vendor.hooks
     assert not gone(house)
 

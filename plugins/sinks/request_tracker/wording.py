@@ -53,6 +53,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {  # English, Italian
     "deadline": ("Answer by {at} (UTC).", "Rispondere entro il {at} (UTC)."),
     "missing": ("Not known yet: {fields}.", "Non ancora noto: {fields}."),
     "published": ("Published on {network}{at}: {permalink}", "Pubblicato su {network}{at}: {permalink}"),
+    "sent": ("Sent privately on {network}{at}: {permalink}", "Inviata in privato su {network}{at}: {permalink}"),
     "refused": (
         "NOT published on {network}: {reason}\nChange the text and reply again, or reach the customer another way.",
         "NON pubblicato su {network}: {reason}\nModifica il testo e rispondi di nuovo, o raggiungi il cliente in un "
@@ -105,7 +106,8 @@ def proof_text(proof: Proof, network: str, language: Language) -> str:
     """Where an answer appeared, or why it did not and what to do."""
     at = say("at", language, at=f"{proof.at:%d.%m.%Y %H:%M}") if proof.at else ""
     reason = proof.reason or "?"
-    return say(proof.state, language, network=_title(network), permalink=proof.permalink, reason=reason, at=at)
+    name = "sent" if proof.state == "published" and proof.privacy == "direct" else proof.state
+    return say(name, language, network=_title(network), permalink=proof.permalink, reason=reason, at=at)
 
 
 def requester_text(person: Identity, language: Language) -> str:

@@ -75,6 +75,30 @@ class FurniturePiece:
         return body
 
 
+_FIELDS = Words(
+    en="Admin Center, Objects and rules, Tickets, Fields",
+    it="Centro amministrativo, Oggetti e regole, Ticket, Campi",
+)
+_VIEWS = Words(
+    en="Admin Center, Workspaces, Agent tools, Views",
+    it="Centro amministrativo, Spazi di lavoro, Strumenti agente, Viste",
+)
+PLACES = {Furniture.FIELD: _FIELDS, Furniture.VIEW: _VIEWS}
+"""Where a person finds what takes the scope ``write``."""
+_KINDS = {
+    Furniture.WEBHOOK: Words(en="webhook", it="webhook"),
+    Furniture.FIELD: Words(en="ticket field", it="campo dei ticket"),
+    Furniture.VIEW: Words(en="view", it="vista"),
+    Furniture.MACRO: Words(en="macro", it="macro"),
+}
+
+
+def titled(kind: Furniture, name: str, more: Words | None = None) -> Words:
+    """A thing by the name it has in the account, which is in the agents' language whoever reads this."""
+    what, end = _KINDS[kind], more or Words(en="", it="")
+    return Words(en=f"{what.en} {name}{end.en}", it=f"{what.it} {name}{end.it}")
+
+
 def furniture(settings: ZendeskSettings, house: House, webhook_url: str, connection: str) -> list[FurniturePiece]:
     """Every piece, in the order to make them; no webhook without an address."""
     pieces = [_webhook(webhook_url, connection)] if webhook_url else []
@@ -136,31 +160,27 @@ _FIELD_TEXTS: dict[str, Words] = {
         it="Di che cosa si tratta; cambiandola qui cambiano anche gruppo e dati in Social Care Hub.",
     ),
 }
-_FIELD_STAYS = Words(en="is switched off; its values stay", it="viene disattivato; i suoi valori restano")
-_FIELDS = Words(
-    en="Admin Center, Objects and rules, Tickets, Fields",
-    it="Centro amministrativo, Oggetti e regole, Ticket, Campi",
-)
+FIELD_STAYS = Words(en="is switched off; its values stay", it="viene disattivato; i suoi valori restano")
 
 
 def _field(settings: ZendeskSettings, name: str) -> FurniturePiece:
-    title = _FIELD_TITLES[name]
+    title = _FIELD_TITLES[name].in_language(settings.language)
     return FurniturePiece(
         key=name.replace("_", "-"),
         kind=Furniture.FIELD.value,
-        title=Words(en=f"ticket field {title.en}", it=f"campo dei ticket {title.it}"),
+        title=titled(Furniture.FIELD, title),
         body={
             "type": "text",
-            "title": title.in_language(settings.language),
+            "title": title,
             "agent_description": _FIELD_TEXTS[name].in_language(settings.language),
             "active": True,
         },
         drift=lambda row: row.get("active") is False,
         by_hand=Words(
-            en=f"{_FIELDS.en}: add a text field {title.en}, and put its id into {name}.",
-            it=f"{_FIELDS.it}: aggiungi un campo di testo {title.it} e metti il suo id in {name}.",
+            en=f"{_FIELDS.en}: add a text field {title}, and put its id into {name}.",
+            it=f"{_FIELDS.it}: aggiungi un campo di testo {title} e metti il suo id in {name}.",
         ),
-        stays=_FIELD_STAYS,
+        stays=FIELD_STAYS,
         marked="agent_description",
         takes_write=True,
         remember_as=name,
@@ -209,14 +229,10 @@ _VIEW_TEXTS: dict[str, tuple[Words, Words]] = {
         ),
     ),
 }
-_VIEWS = Words(
-    en="Admin Center, Workspaces, Agent tools, Views",
-    it="Centro amministrativo, Spazi di lavoro, Strumenti agente, Viste",
-)
 
 
 def _view(settings: ZendeskSettings, name: str) -> FurniturePiece:
-    title, text = _VIEW_TEXTS[name]
+    title, text = (words.in_language(settings.language) for words in _VIEW_TEXTS[name])
     below, tag = ("pending", settings.tag_prefix) if name == "to-answer" else ("solved", DRAFT_TAG)
     conditions = [
         {"field": "status", "operator": "less_than", "value": below},
@@ -230,11 +246,11 @@ def _view(settings: ZendeskSettings, name: str) -> FurniturePiece:
     return FurniturePiece(
         key=f"view-{name}",
         kind=Furniture.VIEW.value,
-        title=Words(en=f"view {title.en}", it=f"vista {title.it}"),
+        title=titled(Furniture.VIEW, title),
         # Flat to write, nested to read: https://developer.zendesk.com/api-reference/ticketing/business-rules/views/
         body={
-            "title": title.in_language(settings.language),
-            "description": text.in_language(settings.language),
+            "title": title,
+            "description": text,
             "active": True,
             "all": conditions,
             "any": [],
@@ -242,9 +258,9 @@ def _view(settings: ZendeskSettings, name: str) -> FurniturePiece:
         },
         drift=drift,
         by_hand=Words(
-            en=f"{_VIEWS.en}: add {title.en} with the conditions Status less than {below} and Tags contains at least "
+            en=f"{_VIEWS.en}: add {title} with the conditions Status less than {below} and Tags contains at least "
             f"one of {tag}.",
-            it=f"{_VIEWS.it}: aggiungi {title.it} con le condizioni Stato inferiore a {below} e Tag contiene almeno "
+            it=f"{_VIEWS.it}: aggiungi {title} con le condizioni Stato inferiore a {below} e Tag contiene almeno "
             f"uno di {tag}.",
         ),
         takes_write=True,
@@ -263,15 +279,14 @@ def _macro(settings: ZendeskSettings, key: str, title: Words, text: Words, tag: 
     def drift(row: Json) -> bool:
         return row.get("active") is False or not _adds(row.get("actions"), tag)
 
-    name = Words(en=f"Social care::{title.en}", it=f"Social care::{title.it}")  # "::" makes a folder
+    name = f"Social care::{title.in_language(settings.language)}"  # "::" makes a folder
     body: Json = {
-        "title": name.in_language(settings.language),
+        "title": name,
         "description": text.in_language(settings.language),
         "active": True,
         "actions": actions,
     }
-    named = Words(en=f"macro {name.en}", it=f"macro {name.it}")
-    return FurniturePiece(key, Furniture.MACRO.value, named, body, drift)
+    return FurniturePiece(key, Furniture.MACRO.value, titled(Furniture.MACRO, name), body, drift)
 
 
 def _holds(there: Any, wanted: list[Json]) -> bool:

@@ -234,8 +234,8 @@ def _groups(settings: ZendeskSettings, account: Account, house: House) -> Iterat
         if group.casefold() not in known:
             yield _misfit(
                 "assign",
-                f"there is no group {group!r}; create it or correct teams.toml. {rows.en}",
-                f"non c'è il gruppo {group!r}; crealo o correggi teams.toml. {rows.it}",
+                f'there is no group "{group}"; create it or correct teams.toml. {rows.en}',
+                f'non c\'è il gruppo "{group}"; crealo o correggi teams.toml. {rows.it}',
             )
 
 
@@ -249,7 +249,7 @@ def _by_id(rows: list[Json], number: int) -> Json | None:
 
 def _named(row: Json) -> str:
     name = text_of(row.get("title")) or text_of(row.get("name")) or text_of(row.get("agent_label"))
-    return f"{name!r} ({text_of(row.get('id'))})"
+    return f'"{name}" ({text_of(row.get("id"))})'
 
 
 def _choose(rows: list[Json]) -> Words:

@@ -15,7 +15,7 @@ from hub.sdk import ConfigurationError, Refused, SetsUp, SetupStep, Toolbox, Wor
 from plugins.sinks.zendesk import mapping
 from plugins.sinks.zendesk.access import SETUP_SCOPE
 from plugins.sinks.zendesk.errors import GONE, Forbidden, told_by
-from plugins.sinks.zendesk.furniture import Furniture, FurniturePiece, furniture
+from plugins.sinks.zendesk.furniture import FIELD_STAYS, PLACES, Furniture, FurniturePiece, furniture, titled
 from plugins.sinks.zendesk.metadata import Metadata
 from plugins.sinks.zendesk.payloads import part_of, text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
@@ -52,7 +52,7 @@ class ZendeskSetup(SetsUp):
             known["hub"] = _hub_id(self.toolbox) or secrets.token_hex(5)
             self._remember(known)  # before the first thing is made: a mark nobody knows is a thing nobody removes
         mark, metadata = _Mark(self.toolbox.connection, known["hub"]), self._metadata()
-        for piece, there in self._pieces(webhook_url, mark, metadata):
+        for piece, there in self._pieces(webhook_url, mark, metadata, {}):
             if not self._may_make(piece):
                 continue
             row = self._make(piece, there, mark, metadata)
@@ -76,14 +76,17 @@ class ZendeskSetup(SetsUp):
             return []
         mark, metadata = _Mark(self.toolbox.connection, known["hub"]), self._metadata()
         left: list[SetupStep] = []
+        fields_stay = False
         for furniture_kind in Furniture:
             rows = [row for row in metadata.every(furniture_kind.value) if mark.on(row)]
             if furniture_kind is Furniture.FIELD:
-                left += [self._switch_off(row, metadata) for row in rows]
+                for row in rows:
+                    left += self._switch_off(row, metadata)
+                    fields_stay = True
                 continue
             for row in rows:
                 if furniture_kind is Furniture.VIEW and not self._client.credentials.may(SETUP_SCOPE):
-                    left.append(_by_hand(row))
+                    left.append(_by_hand(Furniture.VIEW, row))
                     continue
                 try:
                     metadata.call("DELETE", f"{furniture_kind.value}/{text_of(row['id'])}")
@@ -91,7 +94,7 @@ class ZendeskSetup(SetsUp):
                     if error.detail != GONE:
                         raise
         self.toolbox.vault.forget(WEBHOOK_SECRET)
-        if left:
+        if left or fields_stay:  # by the mark they are found again, when the setup is made anew
             self._remember({"hub": known["hub"]})
         else:
             self.toolbox.vault.forget(SETUP)
@@ -116,8 +119,11 @@ class ZendeskSetup(SetsUp):
         mark = _Mark(self.toolbox.connection, known.get("hub") or _hub_id(self.toolbox))
         settings = _mapped(self.settings, known)
         account = mapping.read(metadata, settings)
-        steps = []
-        for piece, row in self._pieces(webhook_url, mark, metadata, fields=account.fields):
+        steps: list[SetupStep] = []
+        used: set[tuple[str, str]] = set()
+        rows: dict[str, list[Json]] = {Furniture.FIELD.value: account.fields}
+        for piece, row in self._pieces(webhook_url, mark, metadata, rows):
+            used.add((piece.kind, text_of((row or {}).get("id"))))
             done = row is not None and not piece.drift(row)
             done = done and (
                 not piece.remember_as or part_of(known, "fields").get(piece.remember_as) == (row or {})["id"]
@@ -134,6 +140,14 @@ class ZendeskSetup(SetsUp):
                     optional=not may,  # fields and views make it easier; what they show stands in the notes too
                 )
             )
+        for kind in Furniture:
+            ours = [row for row in rows.get(kind.value, ()) if mark.on(row)]
+            steps += [
+                self._left_over(kind, row, settings)
+                for row in ours
+                if (kind.value, text_of(row["id"])) not in used
+                and (kind is not Furniture.FIELD or row.get("active") is not False)
+            ]
         steps += self._others(webhook_url, mark, metadata)
         for misfit in mapping.check(settings, account, self.toolbox.house):
             steps.append(
@@ -151,10 +165,9 @@ class ZendeskSetup(SetsUp):
         return steps
 
     def _pieces(
-        self, webhook_url: str, mark: _Mark, metadata: Metadata, *, fields: list[Json] | None = None
+        self, webhook_url: str, mark: _Mark, metadata: Metadata, rows: dict[str, list[Json]]
     ) -> Iterator[tuple[FurniturePiece, Json | None]]:
-        """Each piece that should be, with what is there of it."""
-        rows: dict[str, list[Json]] = {} if fields is None else {Furniture.FIELD.value: fields}
+        """Each piece that should be, with what is there of it. ``rows`` takes what was read, by kind."""
         for piece in furniture(self.settings, self.toolbox.house, webhook_url, self.toolbox.connection):
             if piece.kind not in rows:
                 rows[piece.kind] = metadata.every(piece.kind)
@@ -213,25 +226,32 @@ class ZendeskSetup(SetsUp):
             if not mark.on(row)
         ]
 
-    def _switch_off(self, row: Json, metadata: Metadata) -> SetupStep:
-        name = text_of(row.get("title"))
-        switched_off = self._client.credentials.may(SETUP_SCOPE)
-        if switched_off and row.get("active") is not False:
-            metadata.call("PUT", f"ticket_fields/{text_of(row['id'])}", {"ticket_field": {"active": False}})
-        en, it = ("delete", "elimina") if switched_off else ("deactivate, and later delete,", "disattiva, poi elimina,")
+    def _left_over(self, kind: Furniture, row: Json, settings: ZendeskSettings) -> SetupStep:
+        """What we made and the settings do not ask for any more: removal takes it back with the rest."""
+        field = kind is Furniture.FIELD
+        may = kind not in PLACES or self._client.credentials.may(SETUP_SCOPE)
+        en, it = "made by the hub", "creato dall'hub"
+        if not (field and row["id"] in {getattr(settings, name) for name in _SHOWN_ELSEWHERE}):
+            en, it = f"{en}, no longer used", f"{it}, non più usato"
+        if may:
+            en += "; removal switches it off" if field else "; removal deletes it"
+            it += "; la rimozione lo disattiva" if field else "; la rimozione lo elimina"
+        name = text_of(row.get("title")) or text_of(row.get("name"))
         return SetupStep(
-            title=Words(en=f"field {name} (switched off)", it=f"campo {name} (disattivato)")
-            if switched_off
-            else Words(en=f"field {name}", it=f"campo {name}"),
-            state="unknown",
-            by="person",
-            instructions=Words(
-                en=f"Admin Center, Objects and rules, Tickets, Fields: {en} {name} when its values are no longer "
-                "needed; that deletes them from every ticket.",
-                it=f"Centro amministrativo, Oggetti e regole, Ticket, Campi: {it} {name} quando i suoi valori non "
-                "servono più; così spariscono da tutti i ticket.",
-            ),
+            title=titled(kind, name, Words(en=f" ({en})", it=f" ({it})")),
+            state="done",
+            by="hub" if may else "person",
+            stays=FIELD_STAYS if field else "",
         )
+
+    def _switch_off(self, row: Json, metadata: Metadata) -> list[SetupStep]:
+        """What a person must do where we may not; that the field and its values stay, the plan has told."""
+        if row.get("active") is False:
+            return []
+        if self._client.credentials.may(SETUP_SCOPE):
+            metadata.call("PUT", f"ticket_fields/{text_of(row['id'])}", {"ticket_field": {"active": False}})
+            return []
+        return [_by_hand(Furniture.FIELD, row)]
 
     def _may_make(self, piece: FurniturePiece) -> bool:
         return not piece.takes_write or self._client.credentials.may(SETUP_SCOPE)
@@ -305,15 +325,16 @@ def _wider(piece: FurniturePiece) -> Words:
     )
 
 
-def _by_hand(row: Json) -> SetupStep:
-    title = text_of(row.get("title"))
+def _by_hand(kind: Furniture, row: Json) -> SetupStep:
+    """For a person, because the scope write is lacking: the title is the task."""
+    what, where = titled(kind, text_of(row.get("title"))), PLACES[kind]
+    en, it = ("deactivate", "disattiva") if kind is Furniture.FIELD else ("delete", "elimina")
     return SetupStep(
-        title=Words(en=f"view {title}", it=f"vista {title}"),
+        title=Words(en=f"{en} the {what.en}", it=f"{it}: {what.it}"),
         state="unknown",
         by="person",
         instructions=Words(
-            en=f"Admin Center, Workspaces, Agent tools, Views: delete {title}. The hub lacks the scope write for it.",
-            it=f"Centro amministrativo, Spazi di lavoro, Strumenti agente, Viste: elimina {title}. All'hub manca "
-            "l'ambito write per farlo.",
+            en=f"{where.en}. The hub lacks the scope write for it.",
+            it=f"{where.it}. All'hub manca l'ambito write per farlo.",
         ),
     )

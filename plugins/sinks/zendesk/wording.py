@@ -60,6 +60,10 @@ _TEXTS: dict[str, dict[Language, str]] = {
         "it": "Scritto da noi su {network}, fuori dall'helpdesk:",
     },
     "published": {"en": "Published on {network}: {permalink}", "it": "Pubblicato su {network}: {permalink}"},
+    "sent": {
+        "en": "Sent privately on {network}: {permalink}",
+        "it": "Inviata in privato su {network}: {permalink}",
+    },
     "refused": {
         "en": "NOT published on {network}: {reason}\nChange the text and send a new public comment, or answer the "
         "customer another way.",
@@ -127,7 +131,8 @@ def comment_text(
 def proof_text(proof: Proof, network: str, language: Language) -> str:
     """Where an answer appeared, or why it did not and what to do."""
     reason = proof.reason or "?"
-    text = say(proof.state, language, network=_title(network), permalink=proof.permalink, reason=reason)
+    name = "sent" if proof.state == "published" and proof.privacy == "direct" else proof.state
+    text = say(name, language, network=_title(network), permalink=proof.permalink, reason=reason)
     return text + (
         say("at", language, at=f"{proof.at:%d.%m.%Y %H:%M}") if proof.at and proof.state == "published" else ""
     )

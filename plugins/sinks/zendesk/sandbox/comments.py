@@ -68,12 +68,13 @@ class Comments(Account):
             "comment_made_public" if public else "comment_made_private", ticket, {"comment": {"id": str(comment_id)}}
         )
 
-    def redact(self, comment_id: int, ticket_id: int, html_body: str, urls: list[str], actor: Json) -> Json:
-        """Blacken what stands in ``<redact>`` tags, in closed tickets too."""
+    def redact(self, comment_id: int, ticket_id: int, html_body: str | None, urls: list[str], actor: Json) -> Json:
+        """Blacken what stands in ``<redact>`` tags, in closed tickets too; ``None`` leaves the text as it is."""
         ticket = self.show(ticket_id)
         audit, event = self._comment_event(ticket_id, comment_id)
-        black = re.sub(r"<redact>(.*?)</redact>", lambda m: "▇" * len(m.group(1)), html_body, flags=re.DOTALL)
-        event |= {"html_body": black, "body": plain(black), "plain_body": plain(black)}
+        if html_body is not None:
+            black = re.sub(r"<redact>(.*?)</redact>", lambda m: "▇" * len(m.group(1)), html_body, flags=re.DOTALL)
+            event |= {"html_body": black, "body": plain(black), "plain_body": plain(black)}
         event["attachments"] = [a for a in event["attachments"] if not _named(a, urls)]
         self.state.put("audit", audit, parent=ticket_id)
         change = {"id": self._event_id(), "type": "CommentRedactionEvent", "comment_id": comment_id}

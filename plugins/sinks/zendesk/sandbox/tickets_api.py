@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, g, request
 
-from plugins.sinks.zendesk.sandbox.account import Problem, not_found
+from plugins.sinks.zendesk.sandbox.account import Problem, invalid, not_found
 from plugins.sinks.zendesk.sandbox.answers import (
     changed,
     given,
@@ -142,9 +142,7 @@ def _add_below(app: Flask, helpdesk: Helpdesk) -> None:
 
     @app.put("/api/v2/comment_redactions/<int:ticket_comment_id>.json")
     def redact(ticket_comment_id: int) -> Json:
-        body = request.get_json()
-        urls = body.get("external_attachment_urls", [])
-        comment = helpdesk.redact(ticket_comment_id, int(body["ticket_id"]), body["html_body"], urls, g.actor)
+        comment = helpdesk.redact(ticket_comment_id, *_redaction(request.get_json(silent=True)), g.actor)
         return {"comment": with_files(comment)}
 
     @app.get("/api/v2/tickets/<int:ticket_id>/incidents.json")
@@ -164,3 +162,21 @@ def _add_below(app: Flask, helpdesk: Helpdesk) -> None:
         names = {"POST": "tags", "PUT": "additional_tags", "DELETE": "remove_tags"}
         helpdesk.update(ticket_id, {names[request.method]: body["tags"]}, g.actor)
         return {"tags": helpdesk.show(ticket_id)["tags"]}, 201 if request.method == "POST" else 200
+
+
+def _redaction(body: Any) -> tuple[int, str | None, list[str]]:
+    """The ticket, the marked text and the addresses of files. The published description names the types and what is
+    required, but no error; that one with nothing to redact is refused is our reading."""
+    if not isinstance(body, dict):
+        raise Problem(400, "InvalidRequest", "The request body must be a JSON object")
+    number, html_body = body.get("ticket_id"), body.get("html_body")
+    urls = body.get("external_attachment_urls")
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise invalid("ticket_id", "Ticket: must be an integer")
+    if html_body is not None and not isinstance(html_body, str):
+        raise invalid("html_body", "Html body: must be a string")
+    if urls is not None and not (isinstance(urls, list) and all(isinstance(url, str) for url in urls)):
+        raise invalid("external_attachment_urls", "External attachment urls: must be an array of strings")
+    if html_body is None and not urls:
+        raise invalid("html_body", "Html body: cannot be blank")
+    return number, html_body, urls or []

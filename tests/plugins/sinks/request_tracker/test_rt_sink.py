@@ -89,14 +89,14 @@ def test_everything_of_an_update_stands(rt: RequestTracker) -> None:
     sink = make_sink(rt.answer, assign="agent")
     record = sent(sink, opening(tags=("x",), fields={"order_number": "A-1"})).vendor_id
     body = {"status": "pending", "priority": "high", "group": "Parcels", "agent": AGENT, "tags_add": ("vip",)}
-    proof = Proof(state="published", permalink="https://social.example/2", at=NOW)
+    proof = Proof(state="published", privacy="direct", permalink="https://social.example/2", at=NOW)
     sent(sink, fields(record, tags_remove=("x",), fields={"order_number": "B", "size": "9"}, proofs=(proof,), **body))
     row = rt.tickets[1]
     assert (row["Status"], row["Priority"], row["Queue"], row["Owner"]) == ("stalled", 100, "Parcels", AGENT)
     assert (row["values"]["Tags"], row["values"]["OrderNumber"]) == (["mastodon", "vip"], ["B"])
     note = rt.records()[0].comments[-1]
     assert not note.public
-    assert note.text == "Published on Mastodon at 22.11.2026 10:00 (UTC): https://social.example/2\n\nsize: 9"
+    assert note.text == "Sent privately on Mastodon at 22.11.2026 10:00 (UTC): https://social.example/2\n\nsize: 9"
 
 
 @pytest.mark.parametrize(("assign", "queue"), [("fields", "Social"), ("group", "Parcels")])

@@ -87,21 +87,21 @@ def test_settings_that_fit_have_no_problem() -> None:
         ({"field_ids": {"order": 7}}, "field_ids.order", "there is no ticket field 7"),
         ({"field_ids": {"order": 2}}, "field_ids.order", "of the type tagger; it must be one of text"),
         ({"field_ids": {"order": 3}}, "field_ids.order", "is not active; activate it"),
-        ({"field_ids": {"order": 4}}, "field_ids.order", "not on the form 'Usual' (20), so agents do not see it; add"),
+        ({"field_ids": {"order": 4}}, "field_ids.order", 'not on the form "Usual" (20), so agents do not see it; add'),
         ({"field_ids": {"order": 9}}, "field_ids.order", "of the type tickettype"),
         ({"permalink_field": 5}, "permalink_field", "of the type integer; it must be one of text, textarea"),
         ({"proof_field": 7}, "proof_field", "there is no ticket field 7"),
         ({"category_field": 7}, "category_field", "there is no ticket field 7"),
         ({"category_field": 5}, "category_field", "of the type integer; it must be one of tagger, text"),
         ({"deadline_field": 2}, "deadline_field", "of the type tagger; it must be one of date, text"),
-        ({"deadline_field": 4}, "deadline_field", "not on the form 'Usual' (20), so agents do not see it; add"),
+        ({"deadline_field": 4}, "deadline_field", 'not on the form "Usual" (20), so agents do not see it; add'),
         ({"state_field": 5}, "state_field", "of the type integer; it must be one of tagger, text"),
         ({"state_field": 2}, "state_field", "no value for: Published, Not published, Not known. Add values of these"),
-        ({"ticket_form_id": 29}, "ticket_form_id", "there is no form 29; there are: 'Usual' (20), 'Social' (21)"),
-        ({"ticket_form_id": 22}, "ticket_form_id", "'Old' (22) is not active"),
+        ({"ticket_form_id": 29}, "ticket_form_id", 'there is no form 29; there are: "Usual" (20), "Social" (21)'),
+        ({"ticket_form_id": 22}, "ticket_form_id", '"Old" (22) is not active'),
         ({"ticket_form_id": 21, "brand_id": 30}, "ticket_form_id", "is not for the brand 30; add it"),
-        ({"brand_id": 39}, "brand_id", "there is no brand 39; there are: 'Acme' (30)"),
-        ({"brand_id": 31}, "brand_id", "'Acme Pro' (31) is not active"),
+        ({"brand_id": 39}, "brand_id", 'there is no brand 39; there are: "Acme" (30)'),
+        ({"brand_id": 31}, "brand_id", '"Acme Pro" (31) is not active'),
         ({"custom_statuses": {"pending": 49}}, "custom_statuses.pending", "no custom status 49"),
         ({"custom_statuses": {"pending": 40}}, "custom_statuses.pending", "belongs to the category hold"),
         ({"custom_statuses": {"pending": 41}}, "custom_statuses.pending", "is not active"),
@@ -123,7 +123,7 @@ def test_a_field_on_the_chosen_form_is_fine() -> None:
 def test_a_group_that_does_not_exist_is_told() -> None:
     """Only where the group is set at all."""
     (told,) = problems(house=House(groups=("Support", "Billing")), assign="group")
-    assert told.startswith("assign: there is no group 'Billing'; create it or correct teams.toml")
+    assert told.startswith('assign: there is no group "Billing"; create it or correct teams.toml')
     assert problems(house=House(groups=("Billing",)), assign="fields") == []
 
 
@@ -132,7 +132,7 @@ def test_a_category_without_a_value_in_the_field_is_told() -> None:
     options = [{"name": "Consegna", "value": "reason_1"}, {"name": "Else", "value": "other"}]
     account = replace(ACCOUNT, fields=[field(2, "tagger", custom_field_options=options)])
     (told,) = problems(account, HOUSE, category_field=2)
-    assert told.startswith("category_field: the field 'Field 2' (2) has no value for: VAT invoice. Add")
+    assert told.startswith('category_field: the field "Field 2" (2) has no value for: VAT invoice. Add')
     options.append({"name": "x", "value": "sch_category_vat_invoice"})
     assert problems(account, HOUSE, category_field=2) == []
 

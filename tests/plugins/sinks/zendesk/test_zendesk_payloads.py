@@ -215,6 +215,13 @@ def test_agents_are_told_when_nothing_is_published(language: Any) -> None:
     assert "02.01.2026" in published
 
 
+@pytest.mark.parametrize(("language", "told"), [("it", "Inviata in privato su"), ("en", "Sent privately on")])
+def test_a_private_answer_is_not_called_published(language: Any, told: str) -> None:
+    """Whoever reads the note knows who can read the answer."""
+    proof = Proof(state="published", privacy="direct", permalink="https://x/1")
+    assert proof_text(proof, "mastodon", language) == f"{told} Mastodon: https://x/1"
+
+
 def test_tags_have_no_blanks() -> None:
     """Zendesk would split a tag at a blank into two."""
     assert tag_of("Late Parcel, è tardi!") == "late_parcel_è_tardi"

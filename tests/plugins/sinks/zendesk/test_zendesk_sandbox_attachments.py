@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import requests
 from zendesk_cases import Account
 from zendesk_sandbox_calls import call, done, settings, ticket
@@ -66,6 +67,24 @@ def test_a_blackened_file_is_gone(account: Account) -> None:
         e["type"] for audit in done(account, "GET", f"tickets/{number}/audits")["audits"] for e in audit["events"]
     ]
     assert "AttachmentRedactionEvent" in events
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ([], 400),
+        ({"html_body": "x"}, 422),
+        ({"ticket_id": "one", "html_body": "x"}, 422),
+        ({"ticket_id": 1, "html": "x"}, 422),
+        ({"ticket_id": 1, "html_body": ["x"]}, 422),
+        ({"ticket_id": 1, "external_attachment_urls": "x"}, 422),
+    ],
+)
+def test_a_redaction_of_another_shape_is_refused(account: Account, body: Any, status: int) -> None:
+    """The published description names what a redaction takes; anything else is the caller's fault, not the server's."""
+    answer = call(account, "PUT", "comment_redactions/7", body)
+    assert answer.status_code == status
+    assert answer.json()["error"]
 
 
 def test_tokens_end(account: Account) -> None:

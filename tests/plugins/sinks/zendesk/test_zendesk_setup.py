@@ -118,7 +118,9 @@ def test_planning_only_reads(account: Account, admin: Admin, vault: MemoryVault)
     assert len([title for title in titles if title.startswith("macro ")]) == len(COMMANDS) - 1
     assert {"ticket field Customer's post", "view Social: to answer", "view Social: drafts waiting"} <= set(titles)
     assert all(step.by == "hub" for step in steps)
-    assert all(isinstance(step.title, Words) and step.title.en != step.title.it for step in steps)
+    assert all(isinstance(step.title, Words) for step in steps)
+    told = {in_language(step.title, "it") for step in steps}  # the account's own names, whoever reads the plan
+    assert {"campo dei ticket Customer's post", "vista Social: to answer", "macro Social care::Accept"} <= told
     stay = {title(step) for step in steps if "values stay" in in_language(step.stays, "en")}
     assert stay == {"ticket field Customer's post", "ticket field Published answer"}
     assert admin.everything() == before
@@ -252,11 +254,7 @@ def test_removing_takes_back_ours_and_keeps_the_fields_values(
     sink = sink_of(account, vault)
     assert list(sink.remove_setup()) == []
     sink.apply_setup(HERE)
-    left = sink.remove_setup()
-    assert [title(step) for step in left] == [
-        "field Customer's post (switched off)",
-        "field Published answer (switched off)",
-    ]
+    assert sink.remove_setup() == [], "nothing is left for a person to do"
     after = admin.everything()
     for kind in ("webhooks", "views", "macros"):
         assert after[kind] == before[kind]
@@ -264,7 +262,7 @@ def test_removing_takes_back_ours_and_keeps_the_fields_values(
     assert not any("secret" in name for name in vault.values)
     with pytest.raises(SignatureRejected):
         sink.verify(signed("anything"))
-    assert sink.remove_setup() == left
+    assert sink.remove_setup() == []
     sink.apply_setup(HERE)
     assert [row["active"] for row in admin.ours("ticket_fields")] == [True, True]
     assert len(admin.ours("webhooks")) == 1
@@ -308,7 +306,9 @@ def test_with_the_least_scopes_the_rest_is_a_person_s(account: Account, admin: A
     assert not [step for step in wide.apply_setup(HERE) if step.state != "done" and step.by == "hub"]
     assert len(admin.ours("views")) == 2
     left = connected(account, vault, public_url="https://hub.example.com").remove_setup()
-    assert [title(step).split()[0] for step in left] == ["field", "field", "view", "view"]
+    assert [" ".join(title(step).split()[:3]) for step in left] == ["deactivate the ticket"] * 2 + [
+        "delete the view"
+    ] * 2
     assert admin.ours("webhooks") == admin.ours("macros") == []
 
 
@@ -381,6 +381,33 @@ def test_a_category_field_is_made_where_it_is_wished(account: Account, admin: Ad
     sink.apply_setup(HERE)
     mended = admin.call("GET", f"ticket_fields/{field['id']}")["ticket_field"]["custom_field_options"]
     assert [row["value"] for row in mended] == ["sch_category_vat_invoice", "fairs", "sch_category_delivery"]
+
+
+def test_what_is_no_longer_wanted_is_told_until_removal(account: Account, admin: Admin, vault: MemoryVault) -> None:
+    """A field and a macro the settings do not ask for any more stand in the plan, in the account's names, as what a
+    removal takes back; what was switched off stands there no more."""
+    sink_of(account, vault, house=HOUSE, make_category_field=True).apply_setup(HERE)
+    own = admin.call("POST", "ticket_fields", {"ticket_field": {"type": "text", "title": "Topic"}})["ticket_field"]
+    fewer = HOUSE.model_copy(update={"categories": HOUSE.categories[:1]})
+    sink = sink_of(account, vault, house=fewer, category_field=own["id"])
+    over = [step for step in sink.plan_setup(HERE) if "made by the hub" in title(step)]
+    assert [(title(step), step.state, step.by, bool(step.stays)) for step in over] == [
+        ("ticket field Category (made by the hub, no longer used; removal switches it off)", "done", "hub", True),
+        (
+            "macro Social care::Other category::VAT invoice (made by the hub, no longer used; removal deletes it)",
+            *("done", "hub", False),
+        ),
+    ]
+    made = next(row["id"] for row in admin.ours("ticket_fields") if row["title"] == "Category")
+    (named, _) = [
+        title(step)
+        for step in sink_of(account, vault, house=fewer, category_field=made).plan_setup(HERE)
+        if "made by the hub" in title(step)
+    ]
+    assert named == "ticket field Category (made by the hub; removal switches it off)"
+    sink.remove_setup()
+    assert not any(row["active"] for row in admin.ours("ticket_fields"))
+    assert not [step for step in sink.plan_setup(HERE) if "made by the hub" in title(step)]
 
 
 @pytest.mark.parametrize(
