@@ -96,10 +96,9 @@ class Ground:
 
     def left(self) -> list[str]:
         """What of any proof can still be seen in the helpdesk: tickets and users."""
-        tickets = [one.id for one in self.sandbox.records(limit=100) if one.external_id.startswith(PROOF)]
+        tickets = [one for one in self.sandbox.records(limit=100) if one.external_id.startswith(PROOF)]
         users = self.sandbox._call("GET", "/api/v2/users.json?page[size]=100")["users"]
-        alive = {one.id: one.status for one in self.sandbox.records(limit=100)}
-        return [one for one in tickets if alive[one] != "deleted"] + [
+        return [one.id for one in tickets if one.status != "deleted"] + [
             str(user["id"]) for user in users if PROOF in str(user["external_id"])
         ]
 

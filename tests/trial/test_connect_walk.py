@@ -73,7 +73,7 @@ class Operator:
         self.card("consent").get_by_text("access_denied").wait_for()
         assert self.state_of("consent") == "look here"
 
-        self.ask_zendesk("Connect again at Zendesk", "Allow")
+        self.ask_zendesk("Go to Zendesk", "Allow")
         page.get_by_text("Done: it is connected.").wait_for()
         assert "code=" not in page.url
         self.look("connect-back", page.locator("main"))
