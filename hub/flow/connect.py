@@ -27,8 +27,6 @@ from hub.store import Row, Tx, connections, consents
 log = logging.getLogger("hub.connect")
 
 LASTS = timedelta(minutes=30)
-REMOVED = retry.REMOVED
-
 OVERTAKEN = "the connection was removed, or connected by another consent, before this one was through; nothing was kept"
 
 Why = Literal["unknown", "used", "expired"]
@@ -335,7 +333,7 @@ def _keep(hub: Hub, row: Row[Any], connector: Connector, vault: StagedVault, *, 
         consents.withdraw(tx, name, now=now, but=row.state)
         connections.change(tx, name, gone=False)
         consents.doubt_setup(tx, name, now=now)
-        if known.paused == REMOVED and not is_other:
+        if known.paused == retry.REMOVED and not is_other:
             connections.resume(tx, name, now=now)
         connections.write_audit(tx, actor=row.actor, action="connected", object_=name, now=now, account=shown)
         return True

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from hub.flow.connect import REMOVED
 from hub.flow.hub import Hub
+from hub.flow.retry import REMOVED
 from hub.flow.set_up import SetupFailed, last_seen, set_up, without_secrets
 from hub.sdk import ConnectorError, HoldsTokens, SetsUp, SetupStep, Words, in_language
 from hub.store import Tx, connections, consents, views

@@ -78,6 +78,7 @@ class Rules:
         tx, ticket, actor = self.tx, self.ticket, self.row.connection
         values: dict[str, Any] = {}
         put_back: dict[str, Any] = {}
+        taken = ""
         told = {name: value for name, value in changed.items() if name != "problem"}
         for name, theirs in changed.items():
             ours = self._ours(name)
@@ -94,10 +95,12 @@ class Rules:
                 else:
                     tickets.add_event(tx, ticket.id, "field_left", now=self.now, actor=actor, **data)
                     continue
+            if name == "category":
+                taken = theirs
             values.update(self._as_ticket(name))
         if values:
             tickets.change(tx, ticket.id, now=self.now, **values)
-        self._follow_category(changed, put_back)
+        self._follow_category(taken)
         self._follow_problem(changed)
         if told.keys() - ({"vendor_status"} if "status" in changed and "status" not in told else set()):
             tickets.add_event(tx, ticket.id, "record_changed", now=self.now, actor=self.event.record_id, **told)
@@ -105,12 +108,9 @@ class Rules:
             cause, ticket = f"put-back:{self.row.event_key}", track.fresh(tx, ticket.id)
             track.tell_sink(self.hub, tx, ticket, cause=cause, now=self.now, by_person=False, soon=True, **put_back)
 
-    def _follow_category(self, changed: dict[str, Any], put_back: dict[str, Any]) -> None:
+    def _follow_category(self, name: str) -> None:
         """An agent chose another category in the helpdesk's own field: as if told by command."""
-        name = changed.get("category", "")
-        if name not in self.hub.categories or name == self.ticket.category or "category" in put_back:
-            return
-        if self._wins.get("category", "helpdesk") != "helpdesk" and self.ticket.category:
+        if name not in self.hub.categories or name == self.ticket.category:
             return
         if not self._has_laps_left("followed_category", FOLLOWED):
             # An agent's word passes the fuse; two rules that answer our update in turn would go on for ever.

@@ -16,6 +16,8 @@ from hub.store import Connection, Row, Tx, connections, deliveries, sent, ticket
 
 LATE = timedelta(minutes=5)
 CAUSE = "late:"
+NOTE = f"add_comment:{CAUSE}"
+"""So begins the key of a note's delivery: the message, the source and the sink follow."""
 EVERY = timedelta(seconds=30)
 AT_ONCE = 50
 """A network that is down for a day may leave thousands waiting: their notes must not fill the helpdesk's quota."""
@@ -37,9 +39,7 @@ class Late:
         with hub.store.read() as connection:
             # Those that left the configuration too: what was meant for them waits.
             sources = [row.name for row in connections.every(connection) if row.side == "source"]
-            found = sent.answers_waiting(
-                connection, sources, since=now - LATE, told_by=f"add_comment:{CAUSE}", most=AT_ONCE
-            )
+            found = sent.answers_waiting(connection, sources, since=now - LATE, told_by=NOTE, most=AT_ONCE)
         return sum(hub.store.run(lambda tx, row=row: _tell(hub, tx, row, now=now)) for row in found)  # type: ignore[misc]
 
 
@@ -48,7 +48,7 @@ def came_out(hub: Hub, tx: Tx, row: Row[Any], *, now: datetime) -> None:
     if row.message_id is None or now - row.created_at <= LATE:
         return
     sink = track.fresh(tx, row.ticket_id).sink
-    note = deliveries.by_key(tx.connection, f"add_comment:{CAUSE}{row.message_id}:{row.connection}:{sink}")
+    note = deliveries.by_key(tx.connection, f"{NOTE}{row.message_id}:{row.connection}:{sink}")
     if note is not None and note.state == "waiting":
         deliveries.change(tx, note.id, state="discarded", reason="the answer is published", done_at=now)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, request
 
-from hub.flow import connect, radar
+from hub.flow import radar, retry
 from hub.sdk import ReceivesWebhooks
 from hub.store import connections, views
 from hub.store.tables import DELIVERY_STATES, INBOX_STATES
@@ -61,7 +61,7 @@ def connection(name: str) -> str:
             read,
             one=one,
             connected=connected,
-            connect_again=one.paused == connect.REMOVED or locked_out(read, name, paused=bool(one.paused)),
+            connect_again=one.paused == retry.REMOVED or locked_out(read, name, paused=bool(one.paused)),
             standing=radar.standings(hub, [name]).get(name),
             today=hub.now().date(),
             public_url=running.config.hub.public_url,

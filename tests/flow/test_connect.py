@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 import pytest
 import requests
 
-from hub.flow import check, connect, control, disconnect, guide, set_up
+from hub.flow import check, connect, control, disconnect, guide, retry, set_up
 from hub.flow.connect import ConsentOver, Standing, Started
 from hub.sdk import AuthenticationFailed
 from hub.store import Tx, connections, consents
@@ -364,7 +364,7 @@ def test_a_consent_that_was_overtaken_keeps_nothing(
     standing = come_back(house, address)
     assert (standing.outcome, standing.detail) == ("failed", connect.OVERTAKEN)
     assert vault(house) == {}
-    assert (row(house).gone, row(house).paused) == (True, connect.REMOVED)
+    assert (row(house).gone, row(house).paused) == (True, retry.REMOVED)
 
 
 def test_what_a_vendor_calls_itself_is_fit_for_a_terminal(

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from hub.flow.media import MediaFetcher, _Watch
 from hub.sdk import HttpSession, Media, Refused, TemporaryFailure
 from hub.sdk.toolbox import IN_MEMORY
+from tests.fakes.serving import serving
 
 LARGE = 3 * IN_MEMORY + 5
 
@@ -52,10 +53,8 @@ class Vendor(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Vendor) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+    with serving(Vendor) as url:
+        yield url
 
 
 @pytest.fixture

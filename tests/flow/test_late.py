@@ -50,6 +50,16 @@ def wait(house: House, minutes: float) -> None:
         house.step()
 
 
+def answer_five(house: House) -> None:
+    """Five customers are answered while the network's connection is off."""
+    for who in ("bea", "carl", "dora", "emma"):
+        house.network.post(who, "Hello?")
+    steps(house)
+    pause(house)
+    for number in range(1, 6):
+        house.helpdesk.comment(f"r{number}", "We look at it.")
+
+
 @pytest.mark.parametrize(("stop", "why"), [(kill_token, "takes nothing"), (pause, "switched off")])
 def test_the_agent_learns_that_an_answer_waits(house: House, stop: Callable[[House], None], why: str) -> None:
     """After five minutes, once, with the reason; it goes out when the connection is back."""
@@ -99,12 +109,7 @@ def test_a_second_process_does_not_tell_it_again(house: House) -> None:
 def test_many_are_told_in_turn(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many wait, a few at a time, and each comes to its turn."""
     monkeypatch.setattr(late, "AT_ONCE", 2)
-    for who in ("bea", "carl", "dora", "emma"):
-        house.network.post(who, "Hello?")
-    steps(house)
-    pause(house)
-    for number in range(1, 6):
-        house.helpdesk.comment(f"r{number}", "We look at it.")
+    answer_five(house)
     wait(house, 8)
     assert len(timeline(house, "answer_late")) == 5
 
@@ -135,12 +140,7 @@ def test_a_note_that_is_out_of_date_is_not_written(house: House) -> None:
 def test_a_storm_of_notes_is_paced(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """However often it is asked: the helpdesk's quota is for what customers write."""
     monkeypatch.setattr(late, "AT_ONCE", 2)
-    for who in ("bea", "carl", "dora", "emma"):
-        house.network.post(who, "Hello?")
-    steps(house)
-    pause(house)
-    for number in range(1, 6):
-        house.helpdesk.comment(f"r{number}", "We look at it.")
+    answer_five(house)
     steps(house)
     one = late.Late(house.hub)
     house.clock.forward(400)

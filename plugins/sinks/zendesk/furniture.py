@@ -75,7 +75,7 @@ class FurniturePiece:
         return body
 
 
-_FIELDS = Words(
+FIELDS = Words(
     en="Admin Center, Objects and rules, Tickets, Fields",
     it="Centro amministrativo, Oggetti e regole, Ticket, Campi",
 )
@@ -83,7 +83,7 @@ _VIEWS = Words(
     en="Admin Center, Workspaces, Agent tools, Views",
     it="Centro amministrativo, Spazi di lavoro, Strumenti agente, Viste",
 )
-PLACES = {Furniture.FIELD: _FIELDS, Furniture.VIEW: _VIEWS}
+PLACES = {Furniture.FIELD: FIELDS, Furniture.VIEW: _VIEWS}
 """Where a person finds what takes the scope ``write``."""
 _KINDS = {
     Furniture.WEBHOOK: Words(en="webhook", it="webhook"),
@@ -177,8 +177,8 @@ def _field(settings: ZendeskSettings, name: str) -> FurniturePiece:
         },
         drift=lambda row: row.get("active") is False,
         by_hand=Words(
-            en=f"{_FIELDS.en}: add a text field {title}, and put its id into {name}.",
-            it=f"{_FIELDS.it}: aggiungi un campo di testo {title} e metti il suo id in {name}.",
+            en=f"{FIELDS.en}: add a text field {title}, and put its id into {name}.",
+            it=f"{FIELDS.it}: aggiungi un campo di testo {title} e metti il suo id in {name}.",
         ),
         stays=FIELD_STAYS,
         marked="agent_description",
@@ -206,8 +206,8 @@ def _category_field(settings: ZendeskSettings, house: House) -> FurniturePiece:
 
     names = ", ".join(option["name"] for option in options)
     by_hand = Words(
-        en=f"{_FIELDS.en}: add a dropdown with the values {names}, and put its id into category_field.",
-        it=f"{_FIELDS.it}: aggiungi un menu a discesa con i valori {names} e metti il suo id in category_field.",
+        en=f"{FIELDS.en}: add a dropdown with the values {names}, and put its id into category_field.",
+        it=f"{FIELDS.it}: aggiungi un menu a discesa con i valori {names} e metti il suo id in category_field.",
     )
     return replace(
         piece, body=piece.body | {"type": "tagger", "custom_field_options": options}, drift=drift, by_hand=by_hand

@@ -9,6 +9,7 @@ from typing import Any
 
 from hub.sdk import CategoryName, House, Words
 from plugins.sinks.zendesk.answer_fields import DEADLINE_TYPES, STATE_KIND, STATES
+from plugins.sinks.zendesk.furniture import FIELDS
 from plugins.sinks.zendesk.metadata import Metadata
 from plugins.sinks.zendesk.payloads import text_of
 from plugins.sinks.zendesk.settings import ZendeskSettings
@@ -26,10 +27,6 @@ _OWN_FIELDS = {
     "state_field": FIELD_TYPES,
 }
 """The settings that name a ticket field, and the types it may have."""
-_FIELDS = Words(
-    en="Admin Center, Objects and rules, Tickets, Fields",
-    it="Centro amministrativo, Oggetti e regole, Ticket, Campi",
-)
 _FORMS = Words(
     en="Admin Center, Objects and rules, Tickets, Forms",
     it="Centro amministrativo, Oggetti e regole, Ticket, Moduli",
@@ -144,8 +141,8 @@ def _fields(settings: ZendeskSettings, account: Account) -> Iterator[Misfit]:
         if field is None:
             yield _misfit(
                 setting,
-                f"there is no ticket field {number}; look its id up in {_FIELDS.en}",
-                f"non c'è il campo dei ticket {number}; cerca il suo id in {_FIELDS.it}",
+                f"there is no ticket field {number}; look its id up in {FIELDS.en}",
+                f"non c'è il campo dei ticket {number}; cerca il suo id in {FIELDS.it}",
             )
             continue
         if field.get("type") not in kinds:
@@ -158,8 +155,8 @@ def _fields(settings: ZendeskSettings, account: Account) -> Iterator[Misfit]:
         if field.get("active") is False:
             yield _misfit(
                 setting,
-                f"the field {_named(field)} is not active; activate it in {_FIELDS.en}",
-                f"il campo {_named(field)} non è attivo; attivalo in {_FIELDS.it}",
+                f"the field {_named(field)} is not active; activate it in {FIELDS.en}",
+                f"il campo {_named(field)} non è attivo; attivalo in {FIELDS.it}",
             )
         elif form is not None and isinstance(on_form, list) and number not in on_form:
             yield _misfit(
@@ -185,8 +182,8 @@ def _options(
         en, it = (", ".join(getattr(label, language) for label in lacking) for language in ("en", "it"))
         yield _misfit(
             setting,
-            f"the field {_named(field)} has no value for: {en}. Add values of these names in {_FIELDS.en}",
-            f"nel campo {_named(field)} mancano i valori per: {it}. Aggiungi valori con questi nomi in {_FIELDS.it}",
+            f"the field {_named(field)} has no value for: {en}. Add values of these names in {FIELDS.en}",
+            f"nel campo {_named(field)} mancano i valori per: {it}. Aggiungi valori con questi nomi in {FIELDS.it}",
         )
 
 
@@ -219,8 +216,8 @@ def _types(settings: ZendeskSettings, account: Account) -> Iterator[Misfit]:
     if settings.ticket_types and (field is None or field.get("active") is False):
         yield _misfit(
             "ticket_types",
-            f"the account does not use the field Type; activate it in {_FIELDS.en} or drop the setting",
-            f"l'account non usa il campo Tipo; attivalo in {_FIELDS.it} o togli l'impostazione",
+            f"the account does not use the field Type; activate it in {FIELDS.en} or drop the setting",
+            f"l'account non usa il campo Tipo; attivalo in {FIELDS.it} o togli l'impostazione",
         )
 
 
